@@ -1,0 +1,13 @@
+"""The Pulp plugin: models, REST API, tasks and the mount of the content app."""
+
+from pulpcore.plugin import PulpPluginAppConfig
+
+
+class PulpHuggingFacePluginAppConfig(PulpPluginAppConfig):
+    """Django application of the plugin (pulpcore: plugin application configuration)."""
+
+    name = "pulp_hugging_face.app"
+    label = "hugging_face"
+    version = "1.0.0.dev0"
+    python_package_name = "pulp-hugging-face"
+    domain_compatible = True
