@@ -1,0 +1,18 @@
+"""Database models. They import nothing of the plugin but `hub` (architecture §2)."""
+
+from .blob import Blob, Tree
+from .content import Commit, Ref
+from .known import KnownRef, KnownRepo
+from .plugin import HuggingFaceDistribution, HuggingFaceRemote, HuggingFaceRepository
+
+__all__ = [
+    "Blob",
+    "Commit",
+    "HuggingFaceDistribution",
+    "HuggingFaceRemote",
+    "HuggingFaceRepository",
+    "KnownRef",
+    "KnownRepo",
+    "Ref",
+    "Tree",
+]

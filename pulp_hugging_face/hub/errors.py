@@ -1,0 +1,184 @@
+"""
+The reasons a client can be refused, each wording itself (hub-protocol §1.7, §2.1).
+
+HubError
+ ├── definite: the Hub said no, and says it in its own words
+ │    RepoNotFound · RevisionNotFound · EntryNotFound · GatedRepo · DisabledRepo
+ │    · InvalidCredentials · Forbidden · BadRequest · NotSupported · RangeNotSatisfiable
+ └── trouble: nobody can say now
+      UpstreamUnavailable · UpstreamTimeout · UpstreamBusy · UpstreamInvalid · StorageFull
+"""
+
+
+class HubError(Exception):
+    """
+    A refusal with its HTTP status, X-Error-Code and sentence.
+
+    Attributes: status (HTTP), code (X-Error-Code, "" for none), message (X-Error-Message),
+    commit (X-Repo-Commit, 40 hex or None), retry_after (seconds or None).
+    """
+
+    status = 500
+    code = ""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        commit: str | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status if status is not None else type(self).status
+        self.commit = commit
+        self.retry_after = retry_after
+
+
+class DefiniteRefusal(HubError):
+    """The Hub knows the answer, and the answer is no."""
+
+
+class RepoNotFound(DefiniteRefusal):
+    """No such repository, or none this caller may know of (401 when anonymous)."""
+
+    status = 404
+    code = "RepoNotFound"
+
+
+class RevisionNotFound(DefiniteRefusal):
+    """The repository has no such branch, tag or commit."""
+
+    status = 404
+    code = "RevisionNotFound"
+
+
+class EntryNotFound(DefiniteRefusal):
+    """The commit has no such file; carries the commit so that clients remember it (§1.7)."""
+
+    status = 404
+    code = "EntryNotFound"
+
+
+class GatedRepo(DefiniteRefusal):
+    """Access must be requested on the Hub: 401 anonymous, 403 logged in without access."""
+
+    status = 403
+    code = "GatedRepo"
+
+
+class DisabledRepo(DefiniteRefusal):
+    """The Hub disabled the repository; clients know it by this very sentence (§2.1)."""
+
+    status = 403
+    SENTENCE = "Access to this resource is disabled."
+
+    def __init__(self, message: str = SENTENCE, **kwargs: object) -> None:
+        super().__init__(message, **kwargs)  # type: ignore[arg-type]
+
+
+class InvalidCredentials(DefiniteRefusal):
+    """The token is not valid; clients know it by this very sentence (§2.1)."""
+
+    status = 401
+    SENTENCE = "Invalid credentials in Authorization header"
+
+    def __init__(self, message: str = SENTENCE, **kwargs: object) -> None:
+        super().__init__(message, **kwargs)  # type: ignore[arg-type]
+
+
+class Forbidden(DefiniteRefusal):
+    """The Hub, or a content guard, forbids it without a more precise word."""
+
+    status = 403
+
+
+class BadRequest(DefiniteRefusal):
+    """The request cannot be understood."""
+
+    status = 400
+    code = "BadRequest"
+
+
+class NotSupported(DefiniteRefusal):
+    """A route or method this server does not offer."""
+
+    status = 404
+    code = "NotSupported"
+
+
+class RangeNotSatisfiable(DefiniteRefusal):
+    """The range begins behind the end of the file."""
+
+    status = 416
+    code = "RangeNotSatisfiable"
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"The requested range is outside of the {size} bytes of the file.")
+        self.size = size
+
+
+class Trouble(HubError):
+    """Nobody can say now: never remembered, never erases what is known."""
+
+
+class UpstreamUnavailable(Trouble):
+    """The upstream refused the connection or answered 5xx."""
+
+    status = 502
+    code = "UpstreamUnavailable"
+
+
+class UpstreamInvalid(Trouble):
+    """The upstream's answer breaks the protocol, or its bytes do not match their digest."""
+
+    status = 502
+    code = "UpstreamInvalid"
+
+
+class UpstreamTimeout(Trouble):
+    """The upstream did not answer in time."""
+
+    status = 504
+    code = "UpstreamTimeout"
+
+
+class UpstreamBusy(Trouble):
+    """The upstream limits our rate."""
+
+    status = 429
+    code = "UpstreamBusy"
+
+
+class StorageFull(Trouble):
+    """There is no room for the file."""
+
+    status = 507
+    code = "InsufficientStorage"
+
+
+def refusal_from_code(code: str, status: int, message: str) -> DefiniteRefusal | None:
+    """
+    Return the refusal the Hub expressed by status, X-Error-Code and X-Error-Message.
+
+    None when there is nothing definite in it: a bare 404 may come from any web server. Evaluated
+    in the order of the client library (§2.1).
+    """
+    coded: dict[str, type[DefiniteRefusal]] = {
+        "RevisionNotFound": RevisionNotFound,
+        "EntryNotFound": EntryNotFound,
+        "GatedRepo": GatedRepo,
+        "RepoNotFound": RepoNotFound,
+    }
+    if code in coded:
+        return coded[code](message or code, status=status)
+    if message == DisabledRepo.SENTENCE or code == "DisabledRepo":
+        return DisabledRepo(status=status)
+    if message.startswith(InvalidCredentials.SENTENCE) or code == "InvalidCredentials":
+        return InvalidCredentials(status=status)
+    if status == 401:
+        return RepoNotFound(message or "Invalid username or password.", status=401)
+    if status == 403:
+        return Forbidden(message or "Forbidden.", status=403)
+    return None
