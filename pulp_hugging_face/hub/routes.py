@@ -177,10 +177,10 @@ def _parse_repo_api(kind: RepoType, segments: list[str]) -> Route:
 def _id_size(segments: list[str]) -> int:
     """Return how many leading segments are the id: two, or one for legacy ids like "gpt2"."""
     for size in (2, 1):
-        if len(segments) > size and segments[size] in _VERBS:
-            # Words that end a route are verbs only at the end: `gpt2/tree/refs/pr/1`.
-            if segments[size] not in _FINAL_VERBS or len(segments) == size + 1:
-                return size
+        word = segments[size] if len(segments) > size else ""
+        # Words that end a route are verbs only at the end: `gpt2/tree/refs/pr/1`.
+        if word in _VERBS and (word not in _FINAL_VERBS or len(segments) == size + 1):
+            return size
     return min(2, len(segments))
 
 

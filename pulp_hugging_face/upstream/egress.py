@@ -1,0 +1,236 @@
+"""The one door out: sessions, credentials, redirects, timeouts, and what failures mean."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from pulp_hugging_face.hub.errors import (
+    HubError,
+    UpstreamBusy,
+    UpstreamInvalid,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+    refusal_from_code,
+)
+
+from .config import (
+    DEFAULT_CONNECT_TIMEOUT,
+    DEFAULT_READ_TIMEOUT,
+    METADATA_TIMEOUT,
+    RemoteConfig,
+)
+
+log = logging.getLogger("pulp_hugging_face.upstream")
+
+USER_AGENT = "pulp_hugging_face (pull-through cache)"
+REDIRECTS = (301, 302, 303, 307, 308)
+# aiohttp's default line limits are below what signed CDN addresses and Link headers need.
+_MAX_FIELD = 32 * 1024
+
+
+@dataclass(frozen=True)
+class Request:
+    """
+    One question to the upstream.
+
+    `target` is a path below the remote's URL, already percent-encoded, or an absolute URL.
+    `token` None sends no credentials; `long` lifts the limit on the whole duration (bodies).
+    `follow` False returns the first answer whatever it is below 400.
+    """
+
+    method: str
+    target: str
+    token: str | None = None
+    headers: Mapping[str, str] | None = None
+    json: Any = None
+    long: bool = False
+    follow: bool = True
+
+
+class Egress:
+    """
+    A remote's connection to the outside. One per process and configuration.
+
+    Raises, from `open`: DefiniteRefusal subclasses for what the remote's own host refused in the
+    Hub's words, Trouble subclasses for everything else that is not an answer.
+    """
+
+    def __init__(self, config: RemoteConfig) -> None:
+        self.config = config
+        self._session: aiohttp.ClientSession | None = None
+
+    def _get_session(self) -> aiohttp.ClientSession:
+        if self._session is None or self._session.closed:
+            connector = aiohttp.TCPConnector(limit=0, ssl=self.config.ssl_context())
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                headers={"User-Agent": USER_AGENT, **dict(self.config.headers)},
+                max_field_size=_MAX_FIELD,
+                max_line_size=_MAX_FIELD,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                requote_redirect_url=False,
+            )
+        return self._session
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    @asynccontextmanager
+    async def open(self, request: Request) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send a request, follow permitted redirects and yield an answer below 400."""
+        try:
+            response = await self._follow(request)
+        except TimeoutError as error:
+            raise UpstreamTimeout("The upstream did not answer in time.", retry_after=5) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise _unreachable(error) from error
+        async with response:
+            _raise_for_status(self.config, response)
+            yield response
+
+    async def _follow(self, request: Request) -> aiohttp.ClientResponse:
+        url = self._absolute(request.target)
+        for _ in range(self.config.max_redirects + 1):
+            response = await self._send(request, url)
+            location = response.headers.get("Location")
+            if not (request.follow and response.status in REDIRECTS and location):
+                return response
+            response.release()
+            url = self._redirect_target(url, location)
+        raise UpstreamInvalid("The upstream redirects too often.")
+
+    def _absolute(self, target: str) -> URL:
+        url = URL(target, encoded=True)
+        if not url.is_absolute():
+            return URL(f"{self.config.base}/{target}", encoded=True)
+        if not self.config.is_own(url):
+            raise UpstreamInvalid("The upstream named an address outside of its own host.")
+        return url
+
+    def _redirect_target(self, url: URL, location: str) -> URL:
+        try:
+            target = url.join(URL(location, encoded=True))
+        except ValueError as error:
+            raise UpstreamInvalid("The upstream redirects to an invalid address.") from error
+        if not self.config.may_redirect_to(target):
+            log.warning("Redirect to %s refused: host not in redirect_hosts", target.host)
+            raise UpstreamInvalid(
+                f"The upstream redirects to {target.host}, which the remote does not permit."
+            )
+        if not self.config.is_own(target):
+            log.debug("Following a redirect to %s", target.host)
+        return target
+
+    async def _send(self, request: Request, url: URL) -> aiohttp.ClientResponse:
+        return await self._get_session().request(
+            request.method,
+            url,
+            headers={**self._credentials(request, url), **(request.headers or {})},
+            json=request.json,
+            allow_redirects=False,
+            timeout=self._timeout(long=request.long),
+            proxy=self.config.proxy_url,
+            proxy_auth=_basic(self.config.proxy_username, self.config.proxy_password),
+        )
+
+    def _credentials(self, request: Request, url: URL) -> dict[str, str]:
+        """Return the Authorization header: for the remote's own origin only."""
+        if not self.config.is_own(url):
+            return {}
+        if request.token:
+            return {"Authorization": f"Bearer {request.token}"}
+        basic = _basic(self.config.username, self.config.password)
+        return {"Authorization": basic.encode()} if basic else {}
+
+    def _timeout(self, *, long: bool) -> aiohttp.ClientTimeout:
+        config = self.config
+        total = config.total_timeout or None
+        return aiohttp.ClientTimeout(
+            total=total if long else (total or METADATA_TIMEOUT),
+            connect=config.connect_timeout or None,
+            sock_connect=config.sock_connect_timeout or DEFAULT_CONNECT_TIMEOUT,
+            sock_read=config.sock_read_timeout or DEFAULT_READ_TIMEOUT,
+        )
+
+
+def _basic(username: str | None, password: str | None) -> aiohttp.BasicAuth | None:
+    return aiohttp.BasicAuth(username, password or "") if username else None
+
+
+def _unreachable(error: Exception) -> UpstreamUnavailable:
+    """Return the failure without addresses: they may be signed, and no business of clients."""
+    return UpstreamUnavailable(
+        f"The upstream cannot be reached ({type(error).__name__}).", retry_after=5
+    )
+
+
+def _raise_for_status(config: RemoteConfig, response: aiohttp.ClientResponse) -> None:
+    if response.status < 400:
+        return
+    raise _failure(
+        response.status, response.headers, own=config.is_own(response.url.with_fragment(None))
+    )
+
+
+def _failure(status: int, headers: Mapping[str, str], *, own: bool) -> HubError:
+    """Return what an answer of 400 or above means. Only the remote's own host can refuse."""
+    retry_after = _seconds(headers.get("Retry-After"))
+    if status == 429:
+        return UpstreamBusy("The upstream limits the rate of requests.", retry_after=retry_after)
+    if status >= 500 or not own:
+        wait = retry_after if retry_after is not None else 5
+        return UpstreamUnavailable(f"The upstream answered {status}.", retry_after=wait)
+    message = headers.get("X-Error-Message", "")
+    refusal = refusal_from_code(headers.get("X-Error-Code", ""), status, message)
+    if refusal is not None:
+        return refusal
+    return UpstreamInvalid(f"The upstream answered {status} without a reason.")
+
+
+def _seconds(text: str | None) -> int | None:
+    """Return Retry-After in seconds; its date form is not used by the Hub (§2.1)."""
+    return int(text) if text is not None and text.isdecimal() else None
+
+
+class EgressPool:
+    """The egress of every remote in use; a changed configuration replaces the old session."""
+
+    def __init__(self) -> None:
+        self._by_remote: dict[str, Egress] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def get(self, config: RemoteConfig) -> Egress:
+        """Return the egress for a configuration."""
+        current = self._by_remote.get(config.id)
+        if current is None or current.config != config:
+            if current is not None:
+                self._close_later(current)
+            current = self._by_remote[config.id] = Egress(config)
+        return current
+
+    def _close_later(self, egress: Egress) -> None:
+        """Close a replaced session once what it is transferring may have ended."""
+
+        async def close() -> None:
+            await asyncio.sleep(3600)
+            await egress.close()
+
+        task = asyncio.get_running_loop().create_task(close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        """Close all sessions."""
+        for task in self._closing:
+            task.cancel()
+        for egress in self._by_remote.values():
+            await egress.close()
+        self._by_remote.clear()
