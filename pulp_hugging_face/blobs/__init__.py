@@ -1,0 +1,1 @@
+"""Bytes on their way in: fills, their partial files, and readers attached to them."""

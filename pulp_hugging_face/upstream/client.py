@@ -98,8 +98,8 @@ class HubClient:
     ) -> AsyncIterator[list[Entry]]:
         """Yield the pages of a directory's listing; paths are full paths."""
         suffix = "/" + quote_path(path) if path else ""
-        target: str | None = f"{repo.api_path}/tree/{sha}{suffix}"
-        target += f"?recursive={'true' if recursive else 'false'}&expand=false"
+        query = f"?recursive={'true' if recursive else 'false'}&expand=false"
+        target: str | None = f"{repo.api_path}/tree/{sha}{suffix}{query}"
         while target:
             items, link = await self._json_with_link("GET", target)
             yield _entries(items)

@@ -32,6 +32,7 @@ USER_AGENT = "pulp_hugging_face (pull-through cache)"
 REDIRECTS = (301, 302, 303, 307, 308)
 # aiohttp's default line limits are below what signed CDN addresses and Link headers need.
 _MAX_FIELD = 32 * 1024
+_READ_BUFFER = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class Egress:
                 max_line_size=_MAX_FIELD,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 requote_redirect_url=False,
+                read_bufsize=_READ_BUFFER,
             )
         return self._session
 

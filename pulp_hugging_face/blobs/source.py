@@ -1,0 +1,34 @@
+"""Where a blob's bytes come from."""
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from pulp_hugging_face.hub.names import RepoId
+from pulp_hugging_face.upstream.client import BlobStream, HubClient
+
+
+class Source(Protocol):
+    """Something that opens a range of one file of known size."""
+
+    def open(self, start: int, stop: int) -> AbstractAsyncContextManager[BlobStream]:
+        """Open bytes `start` to `stop`; a server may answer from 0. Raises HubError."""
+        ...
+
+
+@dataclass(frozen=True)
+class HubFile:
+    """A file of a commit on a Hub."""
+
+    client: HubClient
+    repo: RepoId
+    sha: str
+    path: str
+    size: int
+
+    def open(self, start: int, stop: int) -> AbstractAsyncContextManager[BlobStream]:
+        """Open bytes `start` to `stop`, by a fresh (signed) address each time."""
+        return self.client.open_blob(self.repo, self.sha, self.path, self.size, start, stop)
+
+    def __str__(self) -> str:
+        return f"{self.repo}/{self.path}@{self.sha[:8]}"
