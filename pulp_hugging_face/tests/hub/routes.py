@@ -1,0 +1,168 @@
+"""From a raw, undecoded path to the handler and to the *kind* under which it is counted."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from . import api, cdn, errors, listing, resolve
+from .repos import Repo
+from .wire import Answer, Ask, json_answer, redirect_answer
+from .world import World
+
+TYPES = {"models": "model", "datasets": "dataset", "spaces": "space"}
+FILE_MARKERS = {"resolve": resolve.resolve, "raw": resolve.raw}
+Handler = Callable[[World, Ask], Answer]
+RepoHandler = Callable[[World, Ask, Repo], Answer]
+
+GLOBAL = {
+    "whoami-v2": ("whoami", listing.whoami),
+    "agent-harnesses": ("agent_harnesses", listing.agent_harnesses),
+    "validate-yaml": ("validate_yaml", listing.validate_yaml),
+}
+
+
+@dataclass(frozen=True)
+class Route:
+    """`plain`: errors are text, as on file routes, and not JSON."""
+
+    kind: str
+    call: Handler
+    plain: bool = False
+
+
+def hub_route(ask: Ask) -> Route:
+    segments = [segment for segment in ask.raw_path.split("/") if segment]
+    if segments[:1] == ["api"]:
+        return _api_route(ask, segments[1:])
+    return _file_route(ask, segments) or _nowhere()
+
+
+def cdn_route(ask: Ask) -> Route:
+    if ask.raw_path.startswith("/cas/"):
+        return Route("xet_cas", _no_cas)
+    return Route(f"cdn_{ask.method.lower()}", cdn.object_answer, plain=True)
+
+
+def _no_cas(world: World, ask: Ask) -> Answer:
+    """No CAS here: reaching it is what a test wants to know."""
+    return json_answer({"error": "no such reconstruction"}, status=404)
+
+
+def _nowhere() -> Route:
+    def call(world: World, ask: Ask) -> Answer:
+        raise errors.page_not_found()
+
+    return Route("other", call)
+
+
+def _file_route(ask: Ask, segments: Sequence[str]) -> Route | None:
+    """`[datasets|spaces/]{ns}/{name}/resolve/{rev}/{path}`, found by its marker (§1.1)."""
+    repo_type = TYPES.get(segments[0] if segments else "", "model")
+    rest = list(segments[1:] if repo_type != "model" else segments)
+    for at in (1, 2):
+        if len(rest) > at + 2 and rest[at] in FILE_MARKERS:
+            revision, path = api.raw_revision(rest[at + 1 :])
+            handler = _file_handler(FILE_MARKERS[rest[at]], revision, unquote("/".join(path)))
+            call = with_repo(repo_type, unquote("/".join(rest[:at])), handler)
+            return Route(f"{rest[at]}_{ask.method.lower()}", call, plain=True)
+    return None
+
+
+def _file_handler(handler: Callable[..., Answer], revision: str, path: str) -> RepoHandler:
+    return lambda world, ask, repo: handler(world, ask, repo, revision, path)
+
+
+def with_repo(repo_type: str, repo_id: str, handler: RepoHandler) -> Handler:
+    """Find the repository, or redirect an old name, or refuse."""
+
+    def call(world: World, ask: Ask) -> Answer:
+        world.user_of(ask)
+        if world.find(repo_type, repo_id) is None:
+            canonical = world.canonical(repo_type, repo_id)
+            if canonical is not None:
+                world.visible(repo_type, canonical, ask)
+                return _moved(ask, repo_id, canonical)
+        return handler(world, ask, world.visible(repo_type, repo_id, ask))
+
+    return call
+
+
+def _moved(ask: Ask, old: str, new: str) -> Answer:
+    """307 to the same sub-path under the new name, query kept (rule 4)."""
+    name = re.compile(rf"/{re.escape(old)}(?=[/?]|$)")
+    return redirect_answer(307, name.sub(f"/{new}", ask.target, count=1))
+
+
+def _api_route(ask: Ask, segments: list[str]) -> Route:
+    first = segments[0] if segments else ""
+    if first in GLOBAL and len(segments) == 1:
+        kind, handler = GLOBAL[first]
+        return Route(kind, handler)
+    if first == "telemetry":
+        return Route("telemetry", listing.telemetry)
+    if first == "resolve-cache" and len(segments) > 4:
+        return _cache_route(ask, segments[1:])
+    if first.endswith("-tags-by-type") and first.removesuffix("-tags-by-type") in TYPES:
+        repo_type = TYPES[first.removesuffix("-tags-by-type")]
+        return Route("api_tags", lambda w, a: listing.tags_by_type(w, a, repo_type))
+    if first in TYPES:
+        return _typed_route(ask, TYPES[first], segments[1:])
+    return _nowhere()
+
+
+def _cache_route(ask: Ask, segments: list[str]) -> Route:
+    repo_type = TYPES.get(segments[0], "model")
+    repo_id = unquote("/".join(segments[1:3]))
+    sha, path = unquote(segments[3]), unquote("/".join(segments[4:]))
+    call = with_repo(repo_type, repo_id, _file_handler(resolve.resolve_cache, sha, path))
+    return Route("resolve_cache_head" if ask.method == "HEAD" else "resolve_cache", call, True)
+
+
+def _typed_route(ask: Ask, repo_type: str, rest: list[str]) -> Route:
+    """Below `/api/models`: a list, or a repository id of one or two segments and a verb."""
+    if not rest:
+        return Route("api_list", lambda w, a: listing.repositories(w, a, repo_type))
+    length = 1 if len(rest) == 1 or rest[1] in VERBS else 2
+    repo_id = unquote("/".join(rest[:length]))
+    verb, rest = (rest[length] if len(rest) > length else ""), rest[length + 1 :]
+    if verb not in VERBS:
+        return _nowhere() if verb else _repo_route("api_info", repo_type, repo_id, api.info)
+    kind, build = VERBS[verb]
+    handler = build(rest)
+    return _repo_route(kind, repo_type, repo_id, handler) if handler else _nowhere()
+
+
+def _repo_route(kind: str, repo_type: str, repo_id: str, handler: RepoHandler) -> Route:
+    return Route(kind, with_repo(repo_type, repo_id, handler))
+
+
+def _at_revision(handler: Callable[..., Answer]) -> Callable[[list[str]], RepoHandler | None]:
+    """A verb that is followed by a revision and nothing else."""
+
+    def build(rest: list[str]) -> RepoHandler | None:
+        if not rest:
+            return None
+        revision, _ = api.raw_revision(rest)
+        return lambda w, a, r: handler(w, a, r, revision)
+
+    return build
+
+
+def _tree(rest: list[str]) -> RepoHandler | None:
+    if not rest:
+        return None
+    revision, path = api.raw_revision(rest)
+    directory = unquote("/".join(path))
+    return lambda w, a, r: api.tree(w, a, r, revision, directory)
+
+
+VERBS: dict[str, tuple[str, Callable[[list[str]], RepoHandler | None]]] = {
+    "revision": ("api_info", _at_revision(api.info)),
+    "tree": ("api_tree", _tree),
+    "paths-info": ("paths_info", _at_revision(api.paths_info)),
+    "refs": ("api_refs", lambda rest: api.refs),
+    "commits": ("api_commits", _at_revision(api.commits)),
+    "auth-check": ("auth_check", lambda rest: api.auth_check),
+    "xet-read-token": ("xet_token", _at_revision(api.xet_token)),
+}
