@@ -279,9 +279,9 @@ def _gguf() -> Literal:
 
 def _sharded() -> RepoSpec:
     names = [f"model-0000{n}-of-00003.safetensors" for n in (1, 2, 3)]
-    index = {"metadata": {"total_size": 240_000}, "weight_map": {}}
     shards = {name: safetensors(20_000, seed=30 + n) for n, name in enumerate(names)}
-    index["weight_map"] = {f"layer.{n}": name for n, name in enumerate(names)}
+    weight_map = {f"layer.{n}": name for n, name in enumerate(names)}
+    index = {"metadata": {"total_size": 240_000}, "weight_map": weight_map}
     files = {"config.json": '{"model_type": "bert"}\n', **shards}
     return repo("org/sharded", {**files, "model.safetensors.index.json": json.dumps(index)})
 

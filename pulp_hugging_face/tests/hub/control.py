@@ -58,7 +58,7 @@ def _repo(fixture: "Fixture", type: str, id: str) -> Repo:
     return repo
 
 
-def declare(fixture: "Fixture", repos: list[dict]) -> None:
+def declare(fixture: "Fixture", repos: list[dict[str, Any]]) -> None:
     for data in repos:
         fixture.world.declare(RepoSpec.from_json(data))
 
@@ -68,7 +68,7 @@ def load(fixture: "Fixture", catalogue: str) -> None:
         fixture.world.declare(spec)
 
 
-def add_users(fixture: "Fixture", users: list[dict]) -> None:
+def add_users(fixture: "Fixture", users: list[dict[str, Any]]) -> None:
     fixture.world.add_users(UserSpec(**{**d, "orgs": tuple(d.get("orgs", ()))}) for d in users)
 
 
@@ -89,11 +89,11 @@ def update_repo(fixture: "Fixture", type: str, id: str, **changes: Any) -> None:
         setattr(repo, name, set(value) if name == "readers" else value)
 
 
-def add_commit(fixture: "Fixture", type: str, id: str, ref: str, commit: dict) -> str:
+def add_commit(fixture: "Fixture", type: str, id: str, ref: str, commit: dict[str, Any]) -> str:
     return _repo(fixture, type, id).add_commit(ref, CommitSpec.from_json(commit))
 
 
-def add_ref(fixture: "Fixture", type: str, id: str, ref: dict) -> str:
+def add_ref(fixture: "Fixture", type: str, id: str, ref: dict[str, Any]) -> str:
     repo, spec = _repo(fixture, type, id), RefSpec.from_json(ref)
     repo.add_ref(spec)
     return repo.refs[spec.ref]
@@ -114,7 +114,9 @@ def sha(fixture: "Fixture", type: str, id: str, revision: str = "main") -> str:
     return _repo(fixture, type, id).target(revision)
 
 
-def manifest(fixture: "Fixture", type: str, id: str, revision: str = "main") -> list[dict]:
+def manifest(
+    fixture: "Fixture", type: str, id: str, revision: str = "main"
+) -> list[dict[str, Any]]:
     repo = _repo(fixture, type, id)
     commit = repo.commits[repo.target(revision)]
     return [
@@ -150,7 +152,7 @@ def clear_faults(fixture: "Fixture", number: int | None = None) -> None:
     fixture.faults.clear(number)
 
 
-def faults(fixture: "Fixture") -> list[dict]:
+def faults(fixture: "Fixture") -> list[dict[str, Any]]:
     return fixture.faults.state()
 
 
@@ -173,7 +175,7 @@ def counters(fixture: "Fixture") -> dict[str, Any]:
     return dataclasses.asdict(fixture.journal.counters())
 
 
-def log(fixture: "Fixture", after: int = 0) -> list[dict]:
+def log(fixture: "Fixture", after: int = 0) -> list[dict[str, Any]]:
     return fixture.journal.log(after)
 
 

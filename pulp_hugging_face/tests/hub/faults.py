@@ -14,6 +14,7 @@
 | wrong_length | complete answer, body and Content-Length larger than the truth | extra |
 | corrupt | bytes flipped at file offset `after`, same length | after, extra |
 | mislabelled | another body with the same metadata headers and right framing | text, headers |
+| chunked | no Content-Length: the length is not said beforehand | |
 | stall | body stops after `after` bytes | after, seconds |
 | cut | connection ends after `after` bytes of the announced body | after, rst |
 | hold_body | body stops after `after` bytes until the fault is cleared | after |
@@ -33,7 +34,7 @@ from .content import Content, Literal
 from .wire import Answer, Ask, redirect_answer, text_answer
 
 BEFORE = ("offline", "status", "slow_first_byte", "hold", "redirect_to", "ignore_range")
-CHANGES = ("headers", "bad_etag", "short", "wrong_length", "corrupt", "mislabelled")
+CHANGES = ("headers", "bad_etag", "short", "wrong_length", "corrupt", "mislabelled", "chunked")
 BODY = ("stall", "cut", "hold_body", "throttle")
 MODES = (*BEFORE, *CHANGES, *BODY)
 HTML = "<!DOCTYPE html><html><body>Sign in to the captive portal</body></html>"
@@ -197,6 +198,11 @@ def _mislabelled(answer: Answer, fault: Fault) -> Answer:
     return _headers(_other_body(answer, Literal(text.encode())), fault)
 
 
+def _chunked(answer: Answer, fault: Fault) -> Answer:
+    answer.chunked = True
+    return answer
+
+
 def _shown(answer: Answer) -> Content:
     return Window(answer.body, answer.start, answer.body_length)
 
@@ -213,6 +219,7 @@ _CHANGES = {
     "wrong_length": _wrong_length,
     "corrupt": _corrupt,
     "mislabelled": _mislabelled,
+    "chunked": _chunked,
 }
 
 

@@ -82,6 +82,10 @@ class Journal:
         self._entries.append(entry)
         return entry
 
+    @property
+    def last(self) -> int:
+        return self._next - 1
+
     def reset(self) -> None:
         self._entries.clear()
 

@@ -152,7 +152,9 @@ def without_extras(data: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in data.items() if key not in ON_DEMAND}
 
 
-def tree_entry(world: World, repo: Repo, commit: Commit, entry: Entry, expand: bool) -> dict:
+def tree_entry(
+    world: World, repo: Repo, commit: Commit, entry: Entry, expand: bool
+) -> dict[str, Any]:
     node = entry.node
     data: dict[str, Any] = {"type": "directory", "oid": entry.oid, "size": 0, "path": entry.path}
     if isinstance(node, Blob):

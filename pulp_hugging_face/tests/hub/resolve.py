@@ -48,7 +48,7 @@ def find_file(repo: Repo, revision: str, path: str) -> tuple[Commit, Blob]:
 
 def served_directly(world: World, repo: Repo, blob: Blob) -> bool:
     """§1.6: private, gated, single-segment and empty files have no resolve-cache hop."""
-    special = repo.private or repo.gated or "/" not in repo.id or blob.size == 0
+    special = repo.private or bool(repo.gated) or "/" not in repo.id or blob.size == 0
     return special or not world.settings.small_file_redirect
 
 

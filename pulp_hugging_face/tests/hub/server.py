@@ -12,14 +12,18 @@ from .control import Control
 from .errors import HubError
 from .faults import Armed, Faults
 from .journal import Journal, LogEntry
-from .origin import Origin
+from .origin import Handler, Origin
 from .ratelimit import RateLimits, too_many
 from .routes import Route, cdn_route, hub_route
-from .wire import Answer, Ask, etag_matches, json_answer, not_modified, text_answer
+from .wire import Answer, Ask, compressed, etag_matches, json_answer, not_modified, text_answer
 from .world import World
 from .writer import ClientGone, Throttle, hang_up, pause, send
 
 Router = Callable[[Ask], Route]
+UNAUTHENTICATED = (
+    "unauthenticated; Warning: You are sending unauthenticated requests to the HF Hub. Please set "
+    "a HF_TOKEN to enable higher rate limits and faster downloads."
+)
 
 
 class Fixture:
@@ -65,7 +69,7 @@ class Fixture:
         rate, shared = self.throttles[origin]
         return self._shared[origin] if shared else Throttle(rate)
 
-    def _handler(self, origin: str, router: Router) -> Callable:
+    def _handler(self, origin: str, router: Router) -> Handler:
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
             ask = await _ask(origin, request)
             route = router(ask)
@@ -74,6 +78,9 @@ class Fixture:
                 return await self._exchange(request, ask, route, entry)
             except (ClientGone, ConnectionResetError):
                 return web.Response(status=499)
+            except Exception:
+                entry.status = 500
+                raise
             finally:
                 entry.seconds = max(time.time() - entry.started, 1e-6)
 
@@ -95,7 +102,7 @@ class Fixture:
         answer = self._answer(ask, route)
         for armed in self._faults(ask, route, entry, _changes_for(answer)):
             answer = fault_rules.changed(answer, armed.fault)
-        body = self._faults(ask, route, entry, _body_modes_for(answer))
+        body = self._faults(ask, route, entry, _body_modes_for(ask, answer))
         throttle = self._throttle(ask.origin) if answer.blob else None
         return await send(request, answer, entry, body, throttle)
 
@@ -115,7 +122,18 @@ class Fixture:
         except HubError as error:
             answer = _refusal(error, route)
         answer.headers.update(headers)
-        return _conditional(ask, answer)
+        if ask.origin == "hub":
+            answer.headers.update(self._moon_headers(ask, route))
+        answer = _conditional(ask, answer)
+        return compressed(ask, answer) if self.world.settings.compress else answer
+
+    def _moon_headers(self, ask: Ask, route: Route) -> dict[str, str]:
+        """What is on every answer of the Hub and must not be kept by a cache."""
+        request_id = f"Root=1-{self.journal.last:08x}-{0:024x}"
+        headers = {"X-Powered-By": "huggingface-moon", "X-Request-Id": request_id}
+        if ask.authorization is None and route.kind.startswith("resolve_"):
+            headers["X-HF-Warning"] = UNAUTHENTICATED
+        return headers
 
 
 async def _ask(origin: str, request: web.BaseRequest) -> Ask:
@@ -148,8 +166,8 @@ def _changes_for(answer: Answer) -> tuple[str, ...]:
     return fault_rules.CHANGES if answer.status in (200, 206) else ("headers", "bad_etag")
 
 
-def _body_modes_for(answer: Answer) -> tuple[str, ...]:
-    return fault_rules.BODY if answer.status in (200, 206) else ()
+def _body_modes_for(ask: Ask, answer: Answer) -> tuple[str, ...]:
+    return fault_rules.BODY if answer.status in (200, 206) and ask.method != "HEAD" else ()
 
 
 def _refusal(error: HubError, route: Route) -> Answer:

@@ -1,6 +1,7 @@
 """Requests and answers as values: handlers map one to the other and never touch a socket."""
 
 import base64
+import gzip
 import hashlib
 import json
 import re
@@ -71,7 +72,7 @@ class Ask:
 
 @dataclass
 class Answer:
-    """A response; `blob` marks bodies that are repository bytes, `label` says whose."""
+    """A response; `blob` marks repository bytes, `chunked` leaves the length unsaid."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
@@ -79,6 +80,7 @@ class Answer:
     start: int = 0
     length: int | None = None
     blob: bool = False
+    chunked: bool = False
 
     @property
     def body_length(self) -> int:
@@ -128,13 +130,27 @@ def file_answer(ask: Ask, content: Content, headers: Mapping[str, str]) -> Answe
     """200, 206 or 416 for a file (rule 7); several ranges or nonsense mean the whole file."""
     base = {**headers, "Accept-Ranges": "bytes"}
     wanted = parse_range(ask.headers.get("Range", ""), content.size)
-    if wanted is None or ask.method == "HEAD":
+    same = ask.headers.get("If-Range") in (None, headers.get("ETag"))
+    if wanted is None or ask.method == "HEAD" or not same:
         return Answer(200, base, content, blob=True)
     first, last = wanted
     if first > last:
         return Answer(416, {**base, "Content-Range": f"bytes */{content.size}"})
     base["Content-Range"] = f"bytes {first}-{last}/{content.size}"
     return Answer(206, base, content, first, last - first + 1, blob=True)
+
+
+def compressed(ask: Ask, answer: Answer) -> Answer:
+    """The answer in gzip where it is whole, textual and worth it."""
+    kind = answer.headers.get("Content-Type", "")
+    textual = kind.startswith(("text/", "application/json"))
+    accepted = "gzip" in ask.headers.get("Accept-Encoding", "")
+    if answer.status != 200 or not (textual and accepted) or answer.body.size < 1000:
+        return answer
+    body = gzip.compress(answer.body.read(0, answer.body.size), mtime=0)
+    weak = "W/" + answer.headers["ETag"].removeprefix("W/")
+    headers = {"Content-Encoding": "gzip", "ETag": weak, "Vary": "Origin, Accept, Accept-Encoding"}
+    return Answer(200, answer.headers | headers, Literal(body), blob=answer.blob)
 
 
 def parse_range(text: str, size: int) -> tuple[int, int] | None:

@@ -24,12 +24,14 @@ class Settings:
     url_ttl: seconds a signed CDN URL lives. xet: advertise Xet as the real Hub does.
     explicit_repo_not_found: add the `X-Error-Code` that the real Hub leaves out of its 401.
     small_file_redirect: 307 to resolve-cache (§1.6); off = everything regular served directly.
+    compress: gzip what is text for those who accept it, with a weakened ETag as a CDN does.
     """
 
     url_ttl: int = 3600
     xet: bool = True
     explicit_repo_not_found: bool = False
     small_file_redirect: bool = True
+    compress: bool = False
     page_size: int = 1000
     expanded_page_size: int = 50
     commits_page_size: int = 50

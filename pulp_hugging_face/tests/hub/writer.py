@@ -52,7 +52,9 @@ async def send(
     if "Content-Type" in answer.headers:
         response.headers["Content-Type"] = answer.headers["Content-Type"]
     length = answer.body_length
-    if answer.status != 304 and "Content-Length" not in answer.headers:
+    if answer.chunked:
+        response.enable_chunked_encoding()
+    elif answer.status != 304 and "Content-Length" not in answer.headers:
         response.content_length = length
     entry.status = answer.status
     await response.prepare(request)

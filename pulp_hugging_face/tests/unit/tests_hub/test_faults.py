@@ -148,6 +148,14 @@ def test_wrong_metadata(hub):
     assert "X-Repo-Commit" not in answer.headers and answer.headers["X-Linked-Size"] == "1"
 
 
+def test_headers_arrive_before_a_body_that_is_held_from_its_first_byte(hub):
+    number = hub.fault("hold_body", kind="cdn_get", after=0)
+    response = requests.get(url(hub), stream=True, timeout=2)
+    assert int(response.headers["Content-Length"]) == len(truth(hub))
+    hub.clear_faults(number)
+    assert response.content == truth(hub)
+
+
 def test_stall_in_the_body(hub):
     hub.fault("stall", kind="cdn_get", after=1000, seconds=0.3)
     started = time.monotonic()
@@ -201,3 +209,17 @@ def test_every_mode_is_described():
     from pulp_hugging_face.tests.hub import faults
 
     assert all(f"| {mode} |" in faults.__doc__ for mode in MODES)
+
+
+def test_chunked_answers_do_not_say_their_length(hub):
+    hub.fault("chunked", kind="cdn_get")
+    answer = fetch(url(hub))
+    assert "Content-Length" not in answer.headers and answer.content == truth(hub)
+
+
+def test_body_faults_wait_for_a_request_that_has_a_body(hub):
+    hub.fault("cut", origin="cdn", after=0, times=1)
+    location = requests.head(url(hub)).headers["Location"]
+    assert requests.head(location).status_code == 200
+    with pytest.raises(requests.exceptions.ChunkedEncodingError, match="IncompleteRead"):
+        fetch(location)

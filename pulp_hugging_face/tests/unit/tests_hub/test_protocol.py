@@ -386,3 +386,35 @@ def test_requests_are_logged_and_counted(hub):
     assert entry.authorization == f"Bearer {NOBODY_TOKEN}" and entry.status == 302
     assert entry.complete and entry.headers["User-Agent"].startswith("python-requests")
     assert json.dumps(entry.headers)
+
+
+def test_if_range_of_another_version_gives_the_whole_file(hub):
+    location = signed_url(hub)
+    etag = get(location).headers["ETag"]
+    assert get(location, Range="bytes=0-9", If_Range=etag).status_code == 206
+    assert get(location, Range="bytes=0-9", If_Range='"other"').status_code == 200
+
+
+def test_text_is_compressed_on_demand_with_a_weak_etag(hub):
+    hub.settings(compress=True)
+    try:
+        answer = get(f"{hub.url}/org/bert/resolve/main/README.md", Accept_Encoding="gzip")
+        assert "Content-Encoding" not in answer.headers
+        answer = get(f"{hub.url}/org/ds/resolve/main/data/train.csv", Accept_Encoding="gzip")
+        assert answer.status_code == 401
+        url = f"{hub.url}/datasets/org/ds/resolve/main/data/train.csv"
+        answer = get(url, Accept_Encoding="gzip")
+        assert answer.headers["Content-Encoding"] == "gzip"
+        truth = hub.file("org/ds", "data/train.csv", type="dataset")
+        assert answer.headers["ETag"] == f'W/"{truth.oid}"'
+        assert answer.content == hub.bytes_of("org/ds", "data/train.csv", type="dataset")
+        assert "Content-Encoding" not in get(url, Accept_Encoding="identity").headers
+    finally:
+        hub.settings(compress=False)
+
+
+def test_anonymous_answers_carry_the_warning_of_the_hub(hub):
+    url = f"{hub.url}/org/repo/resolve/main/config.json"
+    assert head(url).headers["X-HF-Warning"].startswith("unauthenticated;")
+    assert "X-HF-Warning" not in head(url, token=OWNER_TOKEN).headers
+    assert head(url).headers["X-Request-Id"] != head(url).headers["X-Request-Id"]
