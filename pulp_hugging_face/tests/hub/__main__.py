@@ -4,6 +4,8 @@ import argparse
 import asyncio
 import json
 import signal
+import sys
+import threading
 
 from .catalogue import CATALOGUES, standard_users
 from .server import Fixture
@@ -18,6 +20,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--cdn-port", type=int, default=0)
     parser.add_argument("--control-port", type=int, default=0)
     parser.add_argument("--catalogue", choices=sorted(CATALOGUES), default="standard")
+    parser.add_argument("--watch-stdin", action="store_true", help="end when stdin is closed")
     return parser.parse_args()
 
 
@@ -41,8 +44,16 @@ async def serve(options: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
+    if options.watch_stdin:
+        threading.Thread(target=_until_end_of_input, args=(loop, ended), daemon=True).start()
     await ended.wait()
     await fixture.stop()
+
+
+def _until_end_of_input(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
+    """A test process that is killed does not leave its fixture behind."""
+    sys.stdin.buffer.raw.read()
+    loop.call_soon_threadsafe(ended.set)
 
 
 if __name__ == "__main__":

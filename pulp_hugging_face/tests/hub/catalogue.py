@@ -215,8 +215,10 @@ def _dialogpt() -> RepoSpec:
         "n_layer": 1,
         "n_positions": 64,
         "vocab_size": 257,
+        "bos_token_id": 0,
+        "eos_token_id": 0,
     }
-    vocab = {"<|endoftext|>": 0, **{f"t{n}": n for n in range(1, 257)}}
+    vocab = {"<|endoftext|>": 0, **{sign: n for n, sign in enumerate(byte_alphabet(), 1)}}
     return repo(
         "microsoft/DialoGPT-medium",
         {
@@ -232,6 +234,14 @@ def _dialogpt() -> RepoSpec:
         },
         downloads=500_000,
     )  # fmt: skip
+
+
+def byte_alphabet() -> list[str]:
+    """The signs that byte-level BPE (GPT-2) writes the 256 bytes with."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = (byte for byte in range(256) if byte not in printable)
+    shifted = {byte: 256 + n for n, byte in enumerate(others)}
+    return [chr(shifted.get(byte, byte)) for byte in range(256)]
 
 
 def _bert() -> RepoSpec:

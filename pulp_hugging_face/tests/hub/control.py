@@ -17,6 +17,7 @@ from .journal import LogEntry
 from .ratelimit import Quota
 from .repos import Repo, full_ref
 from .wire import Ask, file_answer
+from .world import Settings
 from .writer import send
 
 if TYPE_CHECKING:
@@ -139,6 +140,10 @@ def settings(fixture: "Fixture", **changes: Any) -> dict[str, Any]:
     return dataclasses.asdict(fixture.world.settings)
 
 
+def default_settings(fixture: "Fixture") -> None:
+    fixture.world.settings = Settings()
+
+
 def expire_urls(fixture: "Fixture") -> None:
     """Every CDN URL given so far is refused from now on."""
     fixture.world.url_generation += 1
@@ -191,7 +196,7 @@ _OPERATIONS: dict[str, Operation] = {
     operation.__name__: operation
     for operation in (
         declare, load, add_users, delete_repo, rename_repo, update_repo, add_commit, add_ref,
-        set_ref, delete_ref, sha, manifest, settings, expire_urls, fault, clear_faults, faults,
-        rate_limits, throttle, listen, counters, log, reset, ping,
+        set_ref, delete_ref, sha, manifest, settings, default_settings, expire_urls, fault,
+        clear_faults, faults, rate_limits, throttle, listen, counters, log, reset, ping,
     )
 }  # fmt: skip

@@ -65,7 +65,8 @@ class FixtureHub:
         control_port: int = 0,
     ) -> None:
         self._arguments = [
-            "--catalogue", catalogue, "--host", host, "--cdn-host", cdn_host, "--port", str(port),
+            "--watch-stdin", "--catalogue", catalogue,
+            "--host", host, "--cdn-host", cdn_host, "--port", str(port),
             "--cdn-port", str(cdn_port), "--control-port", str(control_port),
         ]  # fmt: skip
         self._process: subprocess.Popen[str] | None = None
@@ -87,7 +88,7 @@ class FixtureHub:
             return
         command = [sys.executable, "-m", __package__, *self._arguments]
         self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, cwd=PROJECT, start_new_session=True
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=PROJECT
         )
         origins = json.loads(self._first_line())
         self.url, self.cdn_url = origins["hub"], origins["cdn"]
@@ -124,8 +125,9 @@ class FixtureHub:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
 
     # -- content ------------------------------------------------------------------------------
 
@@ -268,9 +270,12 @@ class FixtureHub:
         self.call("reset")
 
     def reset_all(self) -> None:
-        """Back to good weather: no faults, limits, throttles; origins open; log empty."""
+        """Back to good weather: no faults, limits, throttles; settings as at the start; origins
+        open; log empty. Changed repositories stay changed, see `load`.
+        """
         self.clear_faults()
         self.rate_limits()
+        self.call("default_settings")
         for origin in ("hub", "cdn"):
             self.throttle(0, origin)
         self.start()

@@ -196,10 +196,7 @@ def test_absent_and_private_repositories_look_the_same(hub, path, name):
         401, None, "Invalid credentials in Authorization header",
     )  # fmt: skip
     hub.settings(explicit_repo_not_found=True)
-    try:
-        assert errors(get(url))[:2] == (401, "RepoNotFound")
-    finally:
-        hub.settings(explicit_repo_not_found=False)
+    assert errors(get(url))[:2] == (401, "RepoNotFound")
 
 
 def test_gated_metadata_is_public_and_content_is_not(hub):
@@ -295,12 +292,9 @@ def test_xet_is_advertised_until_it_is_switched_off(hub):
     assert token.headers["X-Xet-Access-Token"] == token.json()["accessToken"]
     assert hub.counters().of("xet_token") == 1
     hub.settings(xet=False)
-    try:
-        assert not [entry for entry in get(url).json() if "xetHash" in entry]
-        answer = head(f"{hub.url}/org/repo/resolve/main/model.safetensors")
-        assert "X-Xet-Hash" not in answer.headers and "Link" not in answer.headers
-    finally:
-        hub.settings(xet=True)
+    assert not [entry for entry in get(url).json() if "xetHash" in entry]
+    answer = head(f"{hub.url}/org/repo/resolve/main/model.safetensors")
+    assert "X-Xet-Hash" not in answer.headers and "Link" not in answer.headers
 
 
 def test_xet_file_info_replaces_the_bytes_for_those_who_accept_it(hub):
@@ -397,20 +391,17 @@ def test_if_range_of_another_version_gives_the_whole_file(hub):
 
 def test_text_is_compressed_on_demand_with_a_weak_etag(hub):
     hub.settings(compress=True)
-    try:
-        answer = get(f"{hub.url}/org/bert/resolve/main/README.md", Accept_Encoding="gzip")
-        assert "Content-Encoding" not in answer.headers
-        answer = get(f"{hub.url}/org/ds/resolve/main/data/train.csv", Accept_Encoding="gzip")
-        assert answer.status_code == 401
-        url = f"{hub.url}/datasets/org/ds/resolve/main/data/train.csv"
-        answer = get(url, Accept_Encoding="gzip")
-        assert answer.headers["Content-Encoding"] == "gzip"
-        truth = hub.file("org/ds", "data/train.csv", type="dataset")
-        assert answer.headers["ETag"] == f'W/"{truth.oid}"'
-        assert answer.content == hub.bytes_of("org/ds", "data/train.csv", type="dataset")
-        assert "Content-Encoding" not in get(url, Accept_Encoding="identity").headers
-    finally:
-        hub.settings(compress=False)
+    answer = get(f"{hub.url}/org/bert/resolve/main/README.md", Accept_Encoding="gzip")
+    assert "Content-Encoding" not in answer.headers
+    answer = get(f"{hub.url}/org/ds/resolve/main/data/train.csv", Accept_Encoding="gzip")
+    assert answer.status_code == 401
+    url = f"{hub.url}/datasets/org/ds/resolve/main/data/train.csv"
+    answer = get(url, Accept_Encoding="gzip")
+    assert answer.headers["Content-Encoding"] == "gzip"
+    truth = hub.file("org/ds", "data/train.csv", type="dataset")
+    assert answer.headers["ETag"] == f'W/"{truth.oid}"'
+    assert answer.content == hub.bytes_of("org/ds", "data/train.csv", type="dataset")
+    assert "Content-Encoding" not in get(url, Accept_Encoding="identity").headers
 
 
 def test_anonymous_answers_carry_the_warning_of_the_hub(hub):

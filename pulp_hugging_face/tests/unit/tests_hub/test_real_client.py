@@ -107,7 +107,6 @@ def test_refusals_to_nobody_at_all(hub, client):
     assert got == {**COMMON, "repo": "HfHubHTTPError", "info": "HfHubHTTPError"}
     hub.settings(explicit_repo_not_found=True)
     got = client("refusals")["refusals"]
-    hub.settings(explicit_repo_not_found=False)
     assert got == {**COMMON, "repo": "RepositoryNotFoundError", "info": "RepositoryNotFoundError"}
 
 
