@@ -11,3 +11,10 @@ class PulpHuggingFacePluginAppConfig(PulpPluginAppConfig):
     version = "1.0.0.dev0"
     python_package_name = "pulp-hugging-face"
     domain_compatible = True
+
+    def ready(self) -> None:
+        """Connect what must know of changes by administrators."""
+        super().ready()
+        from .models import changes
+
+        changes.connect()

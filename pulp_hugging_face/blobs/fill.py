@@ -38,7 +38,8 @@ VERIFY_FIRST = 4 * CHUNK
 HOLD_BACK = CHUNK
 _BACKOFF = 0.5
 
-Publish = Callable[["Fill", Path, str], Awaitable[None]]
+# Takes the fill, its verified file and the sha256; tells whether the bytes are kept now.
+Publish = Callable[["Fill", Path, str], Awaitable[bool]]
 
 
 class Fill:
@@ -113,8 +114,7 @@ class Fill:
             )
         if self.claims:
             await self._call(self._file.sync)
-            await publish(self, self._file.path, digester.sha256)
-            self.published = True
+            self.published = await publish(self, self._file.path, digester.sha256)
         self._released = self.blob.size
         self._notify()
 

@@ -182,3 +182,15 @@ def refusal_from_code(code: str, status: int, message: str) -> DefiniteRefusal |
     if status == 403:
         return Forbidden(message or "Forbidden.", status=403)
     return None
+
+
+class RepoMoved(Exception):
+    """
+    The repository has another id: renamed, or a legacy id such as "gpt2" (307, §1.2 rule 4).
+
+    Attributes: repo_id, the canonical id.
+    """
+
+    def __init__(self, repo_id: str) -> None:
+        super().__init__(repo_id)
+        self.repo_id = repo_id

@@ -1,0 +1,1 @@
+"""What Pulp holds and who may see it."""

@@ -80,6 +80,17 @@ class Egress:
             )
         return self._session
 
+    async def is_reachable(self, timeout: float) -> bool:
+        """Tell whether the upstream (or the proxy to it) takes connections."""
+        url = URL(self.config.proxy_url) if self.config.proxy_url else self.config.base
+        try:
+            async with asyncio.timeout(timeout):
+                _, writer = await asyncio.open_connection(url.host, url.port)
+        except (OSError, TimeoutError):
+            return False
+        writer.close()
+        return True
+
     async def close(self) -> None:
         """Close all connections."""
         if self._session is not None:

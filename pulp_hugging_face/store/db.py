@@ -1,0 +1,113 @@
+"""
+The two ways to the database from the content app (architecture §5).
+
+Reads go through a small pool of async connections with prepared statements. Writes use the ORM in
+threads of our own, never in the one thread that pulpcore shares between all its ORM calls.
+"""
+
+import asyncio
+import contextvars
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import psycopg
+from django.db import InterfaceError, OperationalError, connection, connections
+from psycopg.rows import dict_row
+from psycopg_pool import AsyncConnectionPool
+from pulpcore.plugin.models import Domain
+from pulpcore.plugin.util import set_domain
+
+T = TypeVar("T")
+Row = dict[str, Any]
+
+_POOL_SIZE = 4
+_THREADS = 4
+_LOCK_MASK = (1 << 64) - 1
+# What Django adds for its own connections and psycopg's plain connections do not take or need.
+_NOT_OURS = {"cursor_factory", "context", "prepare_threshold"}
+
+
+def connection_parameters() -> dict[str, Any]:
+    """Return libpq parameters of Django's default database."""
+    parameters = connections["default"].get_connection_params()
+    return {key: value for key, value in parameters.items() if key not in _NOT_OURS}
+
+
+class Database:
+    """Reads and writes of one content process."""
+
+    def __init__(self) -> None:
+        self._pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
+            kwargs={**connection_parameters(), "autocommit": True, "row_factory": dict_row},
+            min_size=1,
+            max_size=_POOL_SIZE,
+            open=False,
+            check=AsyncConnectionPool.check_connection,
+            name="hugging_face",
+        )
+        self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="hf-orm")
+
+    async def open(self) -> None:
+        """Start connecting; an unreachable database shows at the first query."""
+        await self._pool.open(wait=False)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._pool.close()
+        self._executor.shutdown(wait=False)
+
+    async def fetch(self, query: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Return the rows of a query."""
+        async with self._pool.connection(timeout=5) as conn:
+            cursor = await conn.execute(query, parameters)
+            return await cursor.fetchall()
+
+    async def fetch_one(self, query: str, parameters: Sequence[Any] = ()) -> Row | None:
+        """Return the first row of a query, or None."""
+        rows = await self.fetch(query, parameters)
+        return rows[0] if rows else None
+
+    @asynccontextmanager
+    async def advisory_lock(self, key: int) -> AsyncIterator[bool]:
+        """
+        Yield whether this is the only holder of a lock, over all processes of the database.
+
+        The lock has a connection of its own and is gone when the process dies.
+        """
+        parameters = {**connection_parameters(), "autocommit": True}
+        async with await psycopg.AsyncConnection.connect(**parameters) as connection:
+            signed = (key & _LOCK_MASK) - (1 << 63)
+            cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", (signed,))
+            row = await cursor.fetchone()
+            yield bool(row and row[0])
+
+    async def call(self, function: Callable[..., T], *args: Any, domain: str | None = None) -> T:
+        """
+        Run a blocking function with the ORM in a worker thread, inside a domain (name).
+
+        A connection the database closed meanwhile is replaced once, so `function` must be safe to
+        run twice.
+        """
+        context = contextvars.copy_context()
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._executor, context.run, _with_connection, function, args, domain
+        )
+
+
+def _with_connection(function: Callable[..., T], args: tuple[Any, ...], domain: str | None) -> T:
+    try:
+        return _in_domain(function, args, domain)
+    except (InterfaceError, OperationalError):
+        if connection.in_atomic_block:
+            raise
+        connection.close()
+        return _in_domain(function, args, domain)
+
+
+def _in_domain(function: Callable[..., T], args: tuple[Any, ...], domain: str | None) -> T:
+    if domain is not None:
+        set_domain(Domain.objects.get(name=domain))
+    return function(*args)

@@ -1,0 +1,45 @@
+"""Single-flight: whoever asks for the same thing at the same time gets the same answer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Flights:
+    """
+    Tasks by key, detached from who asked first: one that hangs up does not stop it for others.
+    """
+
+    def __init__(self) -> None:
+        self._tasks: dict[Hashable, asyncio.Task[Any]] = {}
+
+    def start(self, key: Hashable, work: Callable[[], Coroutine[Any, Any, T]]) -> "asyncio.Task[T]":
+        """Return the task under way for a key, begun now if there is none."""
+        task = self._tasks.get(key)
+        if task is None:
+            task = asyncio.create_task(work(), name=f"hugging_face {key}")
+            self._tasks[key] = task
+            task.add_done_callback(lambda done: self._finished(key, done))
+        return task
+
+    def under_way(self, key: Hashable) -> bool:
+        """Tell whether somebody is already asking."""
+        return key in self._tasks
+
+    def join(self, key: Hashable, work: Callable[[], Coroutine[Any, Any, T]]) -> Awaitable[T]:
+        """Return an awaitable of the answer that may be cancelled without stopping the work."""
+        return asyncio.shield(self.start(key, work))
+
+    def _finished(self, key: Hashable, task: "asyncio.Task[Any]") -> None:
+        self._tasks.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # retrieved here, for those whom nobody waits for
+
+    async def close(self) -> None:
+        """Cancel everything under way."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

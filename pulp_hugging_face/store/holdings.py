@@ -1,0 +1,255 @@
+"""
+Blobs that are held: where their bytes are, and on whose behalf they are kept (architecture §3).
+
+A blob is bytes of the domain under the digest the Hub knows. Each commit's file that is held has a
+ContentArtifact, which protects the bytes from clean-up and lets pulpcore's own tools see them.
+"""
+
+import asyncio
+import logging
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+from django.core.files import File
+from django.db import DatabaseError, IntegrityError, transaction
+from pulpcore.plugin.models import Artifact, ContentArtifact, RemoteArtifact
+from pulpcore.plugin.util import get_domain
+
+from pulp_hugging_face.app.models import Blob, HuggingFaceRemote
+from pulp_hugging_face.blobs.fill import Fill
+from pulp_hugging_face.hub.digests import BlobId
+
+from .db import Database
+
+log = logging.getLogger("pulp_hugging_face.store")
+
+_FLUSH_INTERVAL = 1.0
+_USED_INTERVAL = 60.0
+_BLOB = Blob._meta.db_table
+_FIND = f"""
+    SELECT b.pulp_id, b.artifact_id, a.file, ca.pulp_id AS claim
+    FROM {_BLOB} b
+    JOIN core_artifact a ON a.pulp_id = b.artifact_id
+    LEFT JOIN core_contentartifact ca
+      ON ca.content_id = %s AND ca.relative_path = %s AND ca.artifact_id = b.artifact_id
+    WHERE b.pulp_domain_id = %s AND b.key = %s
+"""
+_HELD = f"SELECT key FROM {_BLOB} WHERE pulp_domain_id = %s AND key = ANY(%s)"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One commit's file on whose behalf a blob is kept, and where it came from."""
+
+    domain: str
+    commit: UUID
+    relative_path: str
+    remote: UUID | None
+
+
+@dataclass(frozen=True)
+class Held:
+    """A blob's bytes: its artifact and the artifact's name in the domain's storage."""
+
+    blob: UUID
+    artifact: UUID
+    name: str
+    claimed: bool
+
+
+class Holdings:
+    """Lookups of held blobs, and the writing down of claims and uses in batches."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._claims: dict[Claim, UUID] = {}
+        self._used: set[UUID] = set()
+        self._writer: asyncio.Task[None] | None = None
+
+    async def find(self, domain: UUID, blob: BlobId, claim: Claim) -> Held | None:
+        """Return a blob's bytes, or None. `claimed` tells whether the claim is written down."""
+        row = await self._database.fetch_one(
+            _FIND, (claim.commit, claim.relative_path, domain, blob.key)
+        )
+        if row is None:
+            return None
+        return Held(row["pulp_id"], row["artifact_id"], row["file"], row["claim"] is not None)
+
+    async def held_keys(self, domain: UUID, keys: list[str]) -> set[str]:
+        """Return which of the blob keys are held."""
+        rows = await self._database.fetch(_HELD, (domain, keys))
+        return {row["key"] for row in rows}
+
+    def note_use(self, held: Held, claim: Claim | None) -> None:
+        """Note that a blob was served, and for whom if that is not written down yet."""
+        self._used.add(held.blob)
+        if claim is not None and not held.claimed:
+            self._claims[claim] = held.artifact
+
+    async def drop(self, held: Held) -> None:
+        """Forget a blob whose bytes turned out to be missing from the storage."""
+        log.warning("The bytes of artifact %s are missing from the storage", held.artifact)
+        await self._database.call(_drop, held.blob)
+
+    async def publish(self, fill: Fill, path: Path, sha256: str) -> bool:
+        """
+        Make a fill's verified file an artifact, and write its claims down (blobs.Publish).
+
+        Returns whether that worked: what cannot be kept can still be served.
+        """
+        claims: list[Claim] = sorted(fill.claims, key=lambda claim: claim.relative_path)
+        try:
+            await self._database.call(
+                publish_blob, fill.blob, path, sha256, claims, domain=claims[0].domain
+            )
+        except (DatabaseError, OSError):
+            log.exception("%s was served, but could not be kept", fill.blob.key)
+            return False
+        return True
+
+    def start(self) -> None:
+        """Start the writer."""
+        self._writer = asyncio.create_task(self._write(), name="hugging_face holdings")
+
+    async def close(self) -> None:
+        """Write what is left and stop."""
+        if self._writer is not None:
+            self._writer.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._writer
+        await self._flush_claims()
+
+    async def _write(self) -> None:
+        rounds = 0
+        while True:
+            await asyncio.sleep(_FLUSH_INTERVAL)
+            rounds += 1
+            try:
+                await self._flush_claims()
+                if rounds * _FLUSH_INTERVAL >= _USED_INTERVAL:
+                    rounds = 0
+                    await self._flush_used()
+            except Exception:  # the boundary of a detached task; claims are noted again when used
+                log.exception("Writing down what was served failed")
+
+    async def _flush_claims(self) -> None:
+        claims, self._claims = self._claims, {}
+        by_domain: dict[str, dict[Claim, UUID]] = {}
+        for claim, artifact in claims.items():
+            by_domain.setdefault(claim.domain, {})[claim] = artifact
+        for domain, batch in by_domain.items():
+            await self._database.call(write_claims, batch, domain=domain)
+
+    async def _flush_used(self) -> None:
+        used, self._used = self._used, set()
+        if used:
+            await self._database.call(_touch, used)
+
+
+def publish_blob(blob: BlobId, path: Path, sha256: str, claims: list[Claim]) -> None:
+    """Store verified bytes: artifact, blob and claims in one transaction. Blocking."""
+    with transaction.atomic():
+        artifact = _artifact(blob, path, sha256)
+        Blob.objects.bulk_create(
+            [Blob(key=blob.key, size=blob.size, artifact=artifact, pulp_domain=get_domain())],
+            update_conflicts=True,
+            unique_fields=["pulp_domain", "key"],
+            update_fields=["artifact", "last_used"],
+        )
+        write_claims(dict.fromkeys(claims, artifact.pk))
+
+
+def _artifact(blob: BlobId, path: Path, sha256: str) -> Artifact:
+    """Return the domain's artifact of these bytes, moved into the storage if it is new."""
+    known = Artifact.objects.filter(sha256=sha256, pulp_domain=get_domain()).first()
+    if known is not None and known.file.storage.exists(known.file.name):
+        known.touch()
+        return known
+    if known is not None:  # its bytes are gone: put them back
+        with path.open("rb") as content:
+            known.file.storage.save(known.file.name, File(content))
+        return known
+    artifact = _new_artifact(blob, path, sha256)
+    try:
+        with transaction.atomic():
+            artifact.save()
+    except IntegrityError:  # another process was faster
+        return Artifact.objects.get(sha256=sha256, pulp_domain=get_domain())
+    return artifact
+
+
+def _new_artifact(blob: BlobId, path: Path, sha256: str) -> Artifact:
+    if Artifact.DIGEST_FIELDS == ["sha256"]:
+        return Artifact(file=str(path), size=blob.size, sha256=sha256)
+    # Other plugins want other digests: that costs reading the file once more.
+    return Artifact.init_and_validate(str(path), {"sha256": sha256}, blob.size)
+
+
+def write_claims(claims: dict[Claim, UUID]) -> None:
+    """Write ContentArtifacts and RemoteArtifacts of held files. Blocking, in the claims' domain."""
+    try:
+        with transaction.atomic():
+            _write_claims(claims)
+    except IntegrityError:
+        # A commit, remote or artifact was removed meanwhile: write the others one by one.
+        for claim, artifact in claims.items():
+            with suppress(IntegrityError), transaction.atomic():
+                _write_claims({claim: artifact})
+
+
+def _write_claims(claims: dict[Claim, UUID]) -> None:
+    ordered = sorted(claims, key=lambda claim: (str(claim.commit), claim.relative_path))
+    rows = [
+        ContentArtifact(
+            content_id=claim.commit,
+            relative_path=claim.relative_path,
+            artifact_id=claims[claim],
+        )
+        for claim in ordered
+    ]
+    ContentArtifact.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["content", "relative_path"],
+        update_fields=["artifact"],
+    )
+    _write_remote_artifacts(claims, ordered)
+
+
+def _write_remote_artifacts(claims: dict[Claim, UUID], ordered: list[Claim]) -> None:
+    remotes = {
+        remote.pk: remote
+        for remote in HuggingFaceRemote.objects.filter(pk__in={claim.remote for claim in ordered})
+    }
+    found = ContentArtifact.objects.filter(
+        content_id__in={claim.commit for claim in ordered},
+        relative_path__in=[claim.relative_path for claim in ordered],
+    ).select_related("artifact")
+    by_path = {(row.content_id, row.relative_path): row for row in found}
+    rows = []
+    for claim in ordered:
+        content_artifact = by_path.get((claim.commit, claim.relative_path))
+        remote = remotes.get(claim.remote)
+        if remote is None or content_artifact is None:
+            continue
+        rows.append(
+            RemoteArtifact(
+                remote=remote,
+                content_artifact=content_artifact,
+                url=remote.get_remote_artifact_url(claim.relative_path),
+                size=content_artifact.artifact.size,
+                sha256=content_artifact.artifact.sha256,
+            )
+        )
+    RemoteArtifact.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _drop(blob: UUID) -> None:
+    Blob.objects.filter(pk=blob).delete()
+
+
+def _touch(blobs: set[UUID]) -> None:
+    Blob.objects.filter(pk__in=blobs).update(last_used=datetime.now(UTC))

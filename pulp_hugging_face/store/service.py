@@ -1,0 +1,265 @@
+"""The store as the handlers use it: one object per content process that holds all the parts."""
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from pulp_hugging_face.blobs.fill import Fill
+from pulp_hugging_face.blobs.manager import FillManager
+from pulp_hugging_face.blobs.source import HubFile
+from pulp_hugging_face.hub.errors import EntryNotFound, Trouble, UpstreamInvalid
+from pulp_hugging_face.hub.manifest import Entry
+from pulp_hugging_face.hub.names import DEFAULT_BRANCH, RepoId, file_relative_path
+from pulp_hugging_face.hub.payloads import refs_from_names
+from pulp_hugging_face.upstream.client import BlobStream, HubClient
+from pulp_hugging_face.upstream.egress import EgressPool
+
+from .access import Access
+from .commits import Commits
+from .contents import Contents
+from .db import Database
+from .distributions import Distributions
+from .flights import Flights
+from .holdings import Claim, Held, Holdings
+from .known import KnownStore
+from .prefetch import Prefetcher
+from .pullthrough import PullThrough
+from .resolver import Resolution, Resolver
+from .trees import NotListed, Trees
+from .views import Caller, View
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A file somebody wants, and whose right to it was checked."""
+
+    view: View
+    caller: Caller
+    resolution: Resolution
+    entry: Entry
+
+    @property
+    def claim(self) -> Claim:
+        """Return on whose behalf the file's blob is kept."""
+        commit = self.resolution.commit
+        return Claim(
+            domain=self.view.domain,
+            commit=commit.pk,
+            relative_path=file_relative_path(commit.repo, commit.sha, self.entry.path),
+            remote=self.view.remote.pk if self.view.remote else None,
+        )
+
+
+class Store:
+    """Everything a content process knows and holds."""
+
+    def __init__(self) -> None:
+        self.database = Database()
+        self.distributions = Distributions(self.database)
+        self._egress = EgressPool()
+        self._known = KnownStore(self.database)
+        self._contents = Contents(self.database)
+        self._trees = Trees(self.database)
+        self._access = Access(self._egress, self._known)
+        self._pull_through = PullThrough(self.database, self._known, self._egress)
+        self._holdings = Holdings(self.database)
+        self._fills = FillManager(Path(settings.WORKING_DIRECTORY), self._holdings.publish)
+        self._flights = Flights()
+        self._resolver = Resolver(
+            Commits(self.database),
+            self._known,
+            self._contents,
+            self._access,
+            self._egress,
+            self._pull_through,
+        )
+        self._prefetcher = Prefetcher(self)
+
+    async def open(self) -> None:
+        """Start the background work of the process."""
+        await self.database.open()
+        await self._fills.open()
+        self.distributions.listen()
+        self._holdings.start()
+
+    async def close(self) -> None:
+        """Stop it, in the order in which one part uses another."""
+        await self._prefetcher.close()
+        await self._fills.close()
+        for part in (self._resolver, self._access, self._trees, self._flights):
+            await part.close()
+        await self._pull_through.close()
+        await self._holdings.close()
+        await self.distributions.close()
+        await self._egress.close()
+        await self.database.close()
+
+    async def reachability(self, timeout: float) -> dict[str, bool]:
+        """Tell of each upstream address whether it takes connections."""
+        remotes = {view.remote for view in await self.distributions.all() if view.remote}
+        urls = [remote.config.url for remote in remotes]
+        checks = [self._egress.get(remote.config).is_reachable(timeout) for remote in remotes]
+        return dict(zip(urls, await asyncio.gather(*checks), strict=True))
+
+    # Commits and their entries.
+
+    async def resolve(
+        self, view: View, caller: Caller, repo: RepoId, revision: str | None
+    ) -> Resolution:
+        """Return the commit of a revision (None: the default branch). See Resolver.resolve."""
+        return await self._resolver.resolve(view, caller, repo, revision or DEFAULT_BRANCH)
+
+    async def entry(self, view: View, caller: Caller, resolution: Resolution, path: str) -> Entry:
+        """Return the entry of a path ("" is the root). Raises EntryNotFound and HubError."""
+        return await self._trees.find(
+            view.domain_pk, resolution.commit, path, self._client(view, caller, resolution)
+        )
+
+    async def entries(
+        self,
+        view: View,
+        caller: Caller,
+        resolution: Resolution,
+        path: str = "",
+        *,
+        recursive: bool,
+        after: str | None = None,
+        limit: int,
+    ) -> list[Entry]:
+        """
+        Return up to `limit` entries below a directory behind the path `after`, in order.
+
+        Directories that are not held are listed from the upstream on the way. Raises EntryNotFound
+        when the path is no directory.
+        """
+        client = self._client(view, caller, resolution)
+        found: list[Entry] = []
+        while len(found) < limit:
+            try:
+                # Again after each listing: it may have been the root that was missing.
+                top = await self._trees.entry(view.domain_pk, resolution.commit, path)
+                self._require_directory(resolution, top)
+                last = found[-1].path if found else after
+                async for entry in self._trees.walk(
+                    view.domain_pk, top, recursive=recursive, after=last
+                ):
+                    found.append(entry)
+                    if len(found) == limit:
+                        break
+                break
+            except NotListed as missing:
+                await self._trees.list_missing(view.domain_pk, resolution.commit, missing, client)
+        return found
+
+    def _require_directory(self, resolution: Resolution, entry: Entry) -> None:
+        if not entry.is_dir:
+            sha = resolution.commit.sha
+            raise EntryNotFound(f'"{entry.path}" is not a directory on "{sha}"', commit=sha)
+
+    def _client(self, view: View, caller: Caller, resolution: Resolution) -> HubClient | None:
+        return self._access.client(view, caller, resolution.known)
+
+    async def refs(
+        self, view: View, caller: Caller, repo: RepoId
+    ) -> dict[str, list[dict[str, Any]]]:
+        """Return the repository's refs in the lists of the Hub's answer."""
+        resolution = await self.resolve(view, caller, repo, None)
+        if view.remote is None or resolution.known is None:
+            version = await self._contents.version(view)
+            names = await self._contents.refs(version, repo) if version else {}
+            return refs_from_names(names.items())
+        refs, age = await self._known.refs(view.remote.pk, repo)
+        if refs is not None and age < view.remote.metadata_ttl:
+            return refs
+        client = self._client(view, caller, resolution)
+        assert client is not None
+        remote = view.remote.pk
+        try:
+            return await self._flights.join(
+                (remote, repo), lambda: self._list_refs(client, remote, repo)
+            )
+        except Trouble:
+            if refs is None:
+                raise
+            return refs
+
+    async def _list_refs(
+        self, client: HubClient, remote: Any, repo: RepoId
+    ) -> dict[str, list[dict[str, Any]]]:
+        refs = await client.refs(repo)
+        await self._known.record_refs(remote, repo, refs)
+        return refs
+
+    # Files.
+
+    async def file(self, view: View, caller: Caller, resolution: Resolution, path: str) -> Wanted:
+        """
+        Return a file the caller may have.
+
+        Raises GatedRepo and other refusals, EntryNotFound (with the commit), and Trouble.
+        """
+        await self._access.require_content(
+            view, caller, resolution.known, resolution.commit.sha, path
+        )
+        entry = await self.entry(view, caller, resolution, path)
+        if entry.is_dir:
+            sha = resolution.commit.sha
+            raise EntryNotFound(f'"{path}" does not exist on "{sha}"', commit=sha)
+        return Wanted(view, caller, resolution, entry)
+
+    async def held(self, wanted: Wanted) -> Held | None:
+        """Return a file's bytes if they are held, and note that they are used."""
+        held = await self._holdings.find(wanted.view.domain_pk, wanted.entry.blob, wanted.claim)
+        if held is not None:
+            remote = wanted.view.remote
+            keeps = remote is None or remote.keeps
+            self._holdings.note_use(held, wanted.claim if keeps else None)
+        return held
+
+    async def held_keys(self, view: View, entries: list[Entry]) -> set[str]:
+        """Return which of the entries' blobs are held, by their keys."""
+        keys = [entry.blob.key for entry in entries if not entry.is_dir]
+        return await self._holdings.held_keys(view.domain_pk, keys)
+
+    async def drop(self, held: Held) -> None:
+        """Forget bytes that are missing from the storage."""
+        await self._holdings.drop(held)
+
+    def running(self, wanted: Wanted) -> Fill | None:
+        """Return the fill of a file's blob if one is under way."""
+        return self._fills.running(wanted.view.domain_pk, wanted.entry.blob)
+
+    def fill(self, wanted: Wanted) -> Fill:
+        """Return the fill of a file's blob, begun now unless it is under way."""
+        remote = wanted.view.remote
+        if remote is None:
+            raise UpstreamInvalid("The file is not held and there is no upstream.", status=404)
+        return self._fills.start(
+            wanted.view.domain_pk,
+            wanted.entry.blob,
+            self._source(wanted),
+            claim=wanted.claim if remote.keeps else None,
+            retries=remote.config.retries,
+        )
+
+    def relay(
+        self, wanted: Wanted, start: int, stop: int
+    ) -> AbstractAsyncContextManager[BlobStream]:
+        """Open a range of a file directly at the upstream; it is not kept."""
+        return self._source(wanted).open(start, stop)
+
+    def _source(self, wanted: Wanted) -> HubFile:
+        commit = wanted.resolution.commit
+        client = self._client(wanted.view, wanted.caller, wanted.resolution)
+        if client is None:
+            raise UpstreamInvalid("The file is not held and there is no upstream.", status=404)
+        return HubFile(client, commit.repo, commit.sha, wanted.entry.path, wanted.entry.size)
+
+    def touched(self, view: View, caller: Caller, resolution: Resolution) -> None:
+        """Begin to fetch the rest of a commit if the remote's policy is "immediate"."""
+        if view.remote is not None and view.remote.prefetches:
+            self._prefetcher.start(view, caller, resolution)
