@@ -3,9 +3,10 @@
 import ssl
 import tempfile
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 
 from yarl import URL
+
+from pulp_hugging_face.hub.hosts import host_matches
 
 DEFAULT_CONNECT_TIMEOUT = 10.0
 DEFAULT_READ_TIMEOUT = 30.0
@@ -72,7 +73,7 @@ class RemoteConfig:
         if url.host == base.host:
             upgraded = url.scheme == "https" and url.port == 443
             return self.is_own(url) or upgraded
-        return any(fnmatchcase(url.host, pattern.lower()) for pattern in self.redirect_hosts)
+        return any(host_matches(url.host, pattern) for pattern in self.redirect_hosts)
 
     def ssl_context(self) -> ssl.SSLContext:
         """Return the TLS settings: system CAs, the remote's own CA and client certificate."""

@@ -86,11 +86,10 @@ class Command(BaseCommand):
             explicit = {**defaults, **explicit}
         elif not explicit:
             return remote
-        for field, value in explicit.items():
-            setattr(remote, field, value)
-        try:
-            remote.clean_fields(exclude=["pulp_type", "pulp_labels"])
-        except ValidationError as error:
-            raise CommandError(f"The remote does not accept this: {error.message_dict}") from error
+        for name, value in explicit.items():
+            try:
+                setattr(remote, name, remote._meta.get_field(name).clean(value, remote))
+            except ValidationError as error:
+                raise CommandError(f"{name}: {' '.join(error.messages)}") from error
         remote.save()
         return remote

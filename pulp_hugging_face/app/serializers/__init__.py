@@ -1,0 +1,17 @@
+"""REST serializers."""
+
+from .content import CommitFileSerializer, CommitSerializer, RefSerializer
+from .plugin import (
+    HuggingFaceDistributionSerializer,
+    HuggingFaceRemoteSerializer,
+    HuggingFaceRepositorySerializer,
+)
+
+__all__ = [
+    "CommitFileSerializer",
+    "CommitSerializer",
+    "HuggingFaceDistributionSerializer",
+    "HuggingFaceRemoteSerializer",
+    "HuggingFaceRepositorySerializer",
+    "RefSerializer",
+]
