@@ -1,0 +1,108 @@
+"""Pulp's own programs: how each is started."""
+
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import entry_points
+
+from . import ports
+from .children import Child, Spec
+from .instance import Instance
+from .settings import environment
+
+# A client's transfer may go on so long when we are told to stop.
+GRACEFUL_SECONDS = 5
+
+
+def servers(instance: Instance) -> list[Child]:
+    """Return content app, REST API and task worker."""
+    return [Child(_content(instance)), Child(_api(instance)), Child(_worker(instance))]
+
+
+def manager(instance: Instance, command: str) -> Child:
+    """Return a management command (its log is shared: the preparation is one story)."""
+    return Child(_spec(instance, "setup", "pulpcore-manager", [command]))
+
+
+def _content(instance: Instance) -> Spec:
+    workers = ["--workers", str(instance.options.workers)]
+    return _gunicorn(instance, "content app", "pulpcore-content", "content", workers)
+
+
+def _api(instance: Instance) -> Spec:
+    return _gunicorn(instance, "REST API", "pulpcore-api", "api", ["--workers", "1"])
+
+
+def _gunicorn(
+    instance: Instance, name: str, script: str, which: str, arguments: Sequence[str]
+) -> Spec:
+    descriptor = instance.sockets[which].fileno()
+    level = instance.options.log_level
+    arguments = [
+        *("--bind", f"fd://{descriptor}"),
+        *("--graceful-timeout", str(GRACEFUL_SECONDS)),
+        *("--name-template", _name_template(instance)),
+        *("--log-level", "info" if level == "debug" else level),
+        *(("--access-logfile", "-") if level == "debug" else ()),
+        "--no-control-socket",
+        *arguments,
+    ]
+    return _spec(instance, name, script, arguments, pass_fds=[descriptor], log=which)
+
+
+def _worker(instance: Instance) -> Spec:
+    arguments = ["--name-template", _name_template(instance)]
+    # SIGTERM would wait for a running task, however long it takes.
+    return _spec(instance, "task worker", "pulpcore-worker", arguments, signal.SIGINT, log="worker")
+
+
+def _name_template(instance: Instance) -> str:
+    return f"{{pid}}.{instance.mark}@{{hostname}}"
+
+
+def _spec(
+    instance: Instance,
+    name: str,
+    script: str,
+    arguments: Sequence[str],
+    stop_signal: signal.Signals = signal.SIGTERM,
+    *,
+    pass_fds: Sequence[int] = (),
+    log: str = "",
+) -> Spec:
+    return Spec(
+        name=name,
+        argv=[*_command(script), *arguments],
+        log=instance.data.logs / f"{log or name}.log",
+        cwd=instance.data.tmp,
+        env=_environment(instance),
+        to_screen=instance.options.log_level == "debug",
+        stop_signal=stop_signal,
+        grace=GRACEFUL_SECONDS + 5.0,
+        pass_fds=pass_fds,
+    )
+
+
+def _environment(instance: Instance) -> Mapping[str, str]:
+    return environment(instance.data, instance.environ)
+
+
+def _command(script: str) -> list[str]:
+    """
+    Return how to run a console script of pulpcore with this very interpreter.
+
+    Not by its path: scripts are not always beside the interpreter (user installs, zipapps). `-P`
+    keeps the working folder, which is full of other people's files, out of the import path.
+    """
+    found = next(iter(entry_points(group="console_scripts", name=script)))
+    run = (
+        f"import sys; sys.argv[0] = {script!r};"
+        f" from {found.module} import {found.attr} as run; sys.exit(run())"
+    )
+    return [sys.executable, "-P", "-c", run]
+
+
+def addresses(instance: Instance) -> str:
+    """Return both ports, for people."""
+    content, api = (ports.number(instance.sockets[name]) for name in ("content", "api"))
+    return f"{content} and {api}"

@@ -1,0 +1,88 @@
+"""What the user sees."""
+
+import json
+import os
+import sys
+from typing import TextIO
+
+from .database import Remote
+from .instance import Instance
+from .options import REDACTED
+
+
+class Screen:
+    """Progress in single lines, then one screen (or one JSON object)."""
+
+    def __init__(self, out: TextIO | None = None, *, as_json: bool = False) -> None:
+        self._out = out or sys.stdout
+        self._as_json = as_json
+
+    def progress(self, line: str) -> None:
+        """Say what is being done."""
+        if not self._as_json:
+            self._write(line)
+
+    def ready(
+        self, instance: Instance, remote: Remote | None, password: str | None, seconds: float
+    ) -> None:
+        """Say that it runs and how to use it."""
+        if self._as_json:
+            self._write(json.dumps(ready_json(instance)))
+        else:
+            self._write(ready_text(instance, remote, password, seconds))
+
+    def _write(self, text: str) -> None:
+        # Whoever read the screen may be gone; the service is not worth less for it.
+        try:
+            print(text, file=self._out, flush=True)
+        except (BrokenPipeError, ValueError):
+            self._out = open_null()
+
+
+def open_null() -> TextIO:
+    """Return a stream that forgets what is written."""
+    return open(os.devnull, "w", encoding="utf-8")
+
+
+def ready_json(instance: Instance) -> dict[str, object]:
+    """Return what tests and scripts need."""
+    return {
+        "endpoint": instance.endpoint,
+        "api_url": instance.api_url,
+        "content_url": instance.content_url,
+        "data": str(instance.data.root),
+        "admin_password_file": str(instance.data.admin_password),
+    }
+
+
+def ready_text(
+    instance: Instance, remote: Remote | None, password: str | None, seconds: float
+) -> str:
+    """Return the screen of a running instance."""
+    data = instance.data.root
+    rows = [
+        ("REST API", instance.api_url),
+        ("", f"user admin, {_password(instance, password)}"),
+        ("Upstream", _upstream(remote)),
+        ("Data", str(data)),
+        ("Logs", str(instance.data.logs)),
+        ("Stop", f"Ctrl-C, or: pulp-hf down --data {data}"),
+    ]
+    table = "\n".join(f"  {name:<9}  {value}" for name, value in rows)
+    return (
+        f"\nPulp is ready ({seconds:.0f} s). Point Hugging Face clients to it:\n\n"
+        f"  export HF_ENDPOINT={instance.endpoint}\n\n{table}\n"
+    )
+
+
+def _password(instance: Instance, password: str | None) -> str:
+    if password is not None:
+        return f"password {password} (shown once; kept in {instance.data.admin_password})"
+    return f"password in {instance.data.admin_password}"
+
+
+def _upstream(remote: Remote | None) -> str:
+    if remote is None:
+        return "none: the remote huggingface was removed"
+    token = f", token {REDACTED}" if remote.has_token else ""
+    return f"{remote.url} ({remote.policy}{token})"

@@ -1,0 +1,155 @@
+"""Parsers of option values. Each takes what was typed and raises Unfit, saying what it wanted."""
+
+import ipaddress
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+POLICIES = ("on_demand", "immediate", "streamed")
+TOKEN_MODES = ("shared", "client")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST_PATTERN = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*", re.IGNORECASE)
+
+
+class Unfit(ValueError):
+    """A value that does not fit; `expected` completes the sentence "… is not …"."""
+
+    def __init__(self, expected: str) -> None:
+        super().__init__(expected)
+        self.expected = expected
+
+
+def folder(raw: str) -> Path:
+    """Return an absolute path; `~` is the home folder."""
+    if not raw or "\0" in raw:
+        raise Unfit("a folder")
+    return Path(raw).expanduser().absolute()
+
+
+def port(raw: str) -> int:
+    """Return a TCP port, 0 for any free one."""
+    number = _number(raw, "a port number from 0 to 65535")
+    if number > 65535:
+        raise Unfit("a port number from 0 to 65535")
+    return number
+
+
+def positive(raw: str) -> int:
+    """Return a number from 1."""
+    number = _number(raw, "a number from 1 to 1000")
+    if not 1 <= number <= 1000:
+        raise Unfit("a number from 1 to 1000")
+    return number
+
+
+def seconds(raw: str) -> int:
+    """Return a whole number of seconds, as large as the database's integer."""
+    expected = "a whole number of seconds, 0 or more"
+    number = _number(raw, expected)
+    if number > 2**31 - 1:
+        raise Unfit(expected)
+    return number
+
+
+def _number(raw: str, expected: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,12}", raw.strip(), re.ASCII):
+        raise Unfit(expected)
+    return int(raw)
+
+
+def address(raw: str) -> str:
+    """Return an IP address or `localhost` to listen on."""
+    if raw == "localhost":
+        return raw
+    try:
+        return str(ipaddress.ip_address(raw.strip("[]")))
+    except ValueError:
+        raise Unfit("an IP address to listen on") from None
+
+
+def http_url(raw: str) -> str:
+    """Return an http(s) URL without credentials, query and trailing slash."""
+    expected = "an http:// or https:// address"
+    try:
+        parts = urlsplit(raw.strip())
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        raise Unfit(expected) from None
+    if not valid or parts.query or parts.fragment or re.search(r"\s", raw.strip()):
+        raise Unfit(expected)
+    if parts.username is not None or parts.password is not None:
+        raise Unfit("an address without user and password (a token goes into HF_TOKEN)")
+    return raw.strip().rstrip("/")
+
+
+upstream = http_url
+
+
+def origin(raw: str) -> str:
+    """Return scheme, host and port only: Pulp adds the path itself."""
+    url = http_url(raw)
+    if urlsplit(url).path:
+        raise Unfit("an origin (http://host or http://host:port, without a path)")
+    return url
+
+
+def token(raw: str) -> str:
+    """Return a token that fits into a header."""
+    stripped = raw.strip()
+    if not stripped or not re.fullmatch(r"[\x21-\x7e]+", stripped):
+        raise Unfit("a token (printable ASCII without spaces)")
+    return stripped
+
+
+def password(raw: str) -> str:
+    """Return a password of at least one character."""
+    if not raw or "\0" in raw:
+        raise Unfit("a password of at least one character")
+    return raw
+
+
+def host_pattern(raw: str) -> str:
+    """Return a host name, an IP address or `*.domain`, in lower case."""
+    stripped = raw.strip().lower()
+    try:
+        return str(ipaddress.ip_address(stripped.strip("[]")))
+    except ValueError:
+        if len(stripped) > 253 or not _HOST_PATTERN.fullmatch(stripped):
+            raise Unfit("a host name or *.domain (no scheme, port or path)") from None
+    return stripped
+
+
+def policy(raw: str) -> str:
+    """Return a download policy."""
+    return _one_of(raw, POLICIES)
+
+
+def token_mode(raw: str) -> str:
+    """Return a token mode."""
+    return _one_of(raw, TOKEN_MODES)
+
+
+def log_level(raw: str) -> str:
+    """Return a log level."""
+    return _one_of(raw.lower(), LOG_LEVELS)
+
+
+def _one_of(raw: str, allowed: tuple[str, ...]) -> str:
+    if raw.strip() not in allowed:
+        raise Unfit("one of " + ", ".join(allowed))
+    return raw.strip()
+
+
+def database_url(raw: str) -> str:
+    """Return the URL of a PostgreSQL database."""
+    expected = "a postgresql:// address (the value is not shown)"
+    try:
+        parts = urlsplit(raw.strip())
+        _ = parts.port
+    except ValueError:
+        raise Unfit(expected) from None
+    if parts.scheme not in ("postgres", "postgresql") or len(parts.path) < 2:
+        raise Unfit(expected + " that names a database")
+    return raw.strip()
