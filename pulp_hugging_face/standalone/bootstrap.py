@@ -8,25 +8,38 @@ from collections.abc import Iterator, Mapping
 from . import database, postgres, preparation, programs, ready, settings
 from .children import Child
 from .datadir import DataDir
+from .detach import Background
 from .instance import Instance
 from .options import Options
 from .processes import ProcessId, send, wait_gone
 from .screen import Screen
 from .settings import Database
-from .signals import Signals
+from .signals import Signals, Stopped
 
 POSTGRES_SECONDS = 300.0
 START_SECONDS = 180.0
 LEFTOVER_SECONDS = 15.0
 POSTGRES_NAME = "PostgreSQL"
+PREPARING = "Preparing the database (only once, less than a minute) ..."
 
 
-def up(options: Options, environ: Mapping[str, str], signals: Signals, screen: Screen) -> None:
-    """Bring everything up and look after it until told to stop; raises StandaloneErrors."""
+def up(
+    options: Options,
+    environ: Mapping[str, str],
+    signals: Signals,
+    screen: Screen,
+    background: Background | None = None,
+) -> None:
+    """
+    Bring everything up and look after it until told to stop.
+
+    Returns when stopped after it was ready; raises Stopped before that, and StandaloneErrors.
+    """
     began = time.monotonic()
     data = DataDir(options.data)
     data.prepare()
-    instance = Instance(options, environ, signals, data)
+    to_screen = options.log_level == "debug" and background is None
+    instance = Instance(options, environ, signals, data, screen.progress, to_screen)
     with data.locked():
         _end_leftovers(data, signals)
         with _stopped_at_end(instance, screen):
@@ -36,7 +49,10 @@ def up(options: Options, environ: Mapping[str, str], signals: Signals, screen: S
             instance.write_state()
             remote = database.inspect(place).remote
             screen.ready(instance, remote, password, time.monotonic() - began)
-            instance.supervisor.run()
+            if background is not None:
+                background.ready(data.logs / "pulp-hf.log")
+            with contextlib.suppress(Stopped):
+                instance.supervisor.run()
 
 
 @contextlib.contextmanager
@@ -63,7 +79,7 @@ def _start(instance: Instance, screen: Screen) -> tuple[Database, str | None]:
     plan = preparation.plan(instance, contents)
     password = None
     if plan.migrate:
-        screen.progress("Preparing the database (about half a minute, only once) ...")
+        screen.progress("Updating the database ..." if contents.admin else PREPARING)
         password = preparation.carry_out(plan, contents, instance)
     screen.progress("Starting Pulp ...")
     for child in programs.servers(instance):
@@ -82,7 +98,7 @@ def _database(instance: Instance, screen: Screen) -> Database:
     new = not data.has_cluster()
     screen.progress("Creating the database ..." if new else "Starting the database ...")
     cluster = postgres.prepare(data, instance.environ, instance.signals)
-    child = Child(cluster.server(instance.options.log_level == "debug"))
+    child = Child(cluster.server(instance.logs_to_screen))
     instance.supervisor.start(child)
     postgres.wait_until_started(cluster, child, instance.signals, POSTGRES_SECONDS)
     return Database(

@@ -6,9 +6,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import database
+from . import bootstrap, database, detach, status
+from .datadir import DataDir
 from .errors import StandaloneError
 from .options import OPTIONS, Option, Options, resolve
+from .screen import Screen
+from .signals import Signals, Stopped
 
 INTERRUPTED = 130
 
@@ -19,8 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(arguments.run(arguments))
     except StandaloneError as error:
-        print(f"pulp-hf: {error}", file=sys.stderr)
-        return error.exit_code
+        return _refuse(error)
     except KeyboardInterrupt:
         return INTERRUPTED
 
@@ -91,25 +93,42 @@ def read_dotenv(path: Path) -> dict[str, str | None]:
 
 
 def _up(arguments: argparse.Namespace) -> int:
-    from . import bootstrap
-    from .screen import Screen
-    from .signals import Signals, Stopped
-
     options, environ = options_of(arguments)
-    screen = Screen(as_json=arguments.json)
+    if not arguments.detach:
+        return _run(options, environ, arguments.json, None)
+    return detach.run(lambda background: _run(options, environ, arguments.json, background))
+
+
+def _run(
+    options: Options, environ: dict[str, str], as_json: bool, background: detach.Background | None
+) -> int:
+    screen = Screen(as_json=as_json)
     try:
-        bootstrap.up(options, environ, Signals(), screen)
+        bootstrap.up(options, environ, Signals(), screen, background)
+    except StandaloneError as error:
+        return _refuse(error)
     except Stopped:
-        screen.progress("Stopped.")
+        return INTERRUPTED
+    screen.progress("Stopped.")
     return 0
 
 
+def _refuse(error: StandaloneError) -> int:
+    print(f"pulp-hf: {error}", file=sys.stderr)
+    return error.exit_code
+
+
 def _status(arguments: argparse.Namespace) -> int:
-    raise NotImplementedError
+    options, _ = options_of(arguments)
+    found = status.look(DataDir(options.data))
+    print(status.as_json(found) if arguments.json else found.text())
+    return found.exit_code
 
 
 def _down(arguments: argparse.Namespace) -> int:
-    raise NotImplementedError
+    options, _ = options_of(arguments)
+    print(status.down(DataDir(options.data)))
+    return 0
 
 
 if __name__ == "__main__":

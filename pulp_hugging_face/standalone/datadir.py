@@ -120,30 +120,35 @@ class DataDir:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
-            raise self._already_running() from None
+            holder = self._lock_owner()
+            endpoint = self.read_state().get("endpoint")
+            raise AlreadyRunning(self.root, holder and holder.pid, endpoint) from None
         try:
+            own = ProcessId.of(os.getpid())
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, json.dumps(own.to_json() if own else None).encode())
             yield
         finally:
             os.close(descriptor)
 
-    def _already_running(self) -> AlreadyRunning:
-        state = self.read_state()
-        process = ProcessId.from_json(state.get("supervisor"))
-        return AlreadyRunning(self.root, process and process.pid, state.get("endpoint"))
+    def _lock_owner(self) -> ProcessId | None:
+        """Return who wrote its name into the lock file last."""
+        return ProcessId.from_json(_read_json(self.lock_file))
 
-    def is_locked(self) -> bool:
-        """Tell whether an instance holds the folder."""
-        try:
-            descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CLOEXEC)
-        except OSError:
-            return False
+    def holder(self) -> ProcessId | None:
+        """Return the instance that holds the folder, None for nobody."""
+        with self.usable():
+            try:
+                descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CLOEXEC)
+            except FileNotFoundError:
+                return None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return True
+            return self._lock_owner()
         finally:
             os.close(descriptor)
-        return False
+        return None
 
     def ensure_secrets(self) -> None:
         """Make the database key and Django's secret key, once."""

@@ -3,7 +3,7 @@
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from . import database, ports
@@ -30,13 +30,15 @@ class Instance:
     environ: Mapping[str, str] = field(repr=False)
     signals: Signals
     data: DataDir
+    note: Callable[[str], None] = lambda line: None
+    logs_to_screen: bool = False
     sockets: dict[str, socket.socket] = field(default_factory=dict)
     mark: str = field(default_factory=lambda: secrets.token_hex(3))
     ready: bool = False
     supervisor: Supervisor = field(init=False)
 
     def __post_init__(self) -> None:
-        self.supervisor = Supervisor(self.signals, self.write_state)
+        self.supervisor = Supervisor(self.signals, self.write_state, self.note)
 
     def reserve_ports(self) -> None:
         """Bind both addresses; raises PortUnavailable."""

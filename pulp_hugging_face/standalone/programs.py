@@ -5,7 +5,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
 
-from . import ports
 from .children import Child, Spec
 from .instance import Instance
 from .settings import environment
@@ -76,7 +75,7 @@ def _spec(
         log=instance.data.logs / f"{log or name}.log",
         cwd=instance.data.tmp,
         env=_environment(instance),
-        to_screen=instance.options.log_level == "debug",
+        to_screen=instance.logs_to_screen,
         stop_signal=stop_signal,
         grace=GRACEFUL_SECONDS + 5.0,
         pass_fds=pass_fds,
@@ -100,9 +99,3 @@ def _command(script: str) -> list[str]:
         f" from {found.module} import {found.attr} as run; sys.exit(run())"
     )
     return [sys.executable, "-P", "-c", run]
-
-
-def addresses(instance: Instance) -> str:
-    """Return both ports, for people."""
-    content, api = (ports.number(instance.sockets[name]) for name in ("content", "api"))
-    return f"{content} and {api}"

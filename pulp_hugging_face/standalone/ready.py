@@ -31,4 +31,4 @@ def lacking(instance: Instance) -> str | None:
         if online < (expected or instance.options.workers):
             return f"of {kind} {online} are online"
     status, _ = get(instance.content_url, HEALTH_PATH)
-    return None if status in (200, 404) else f"GET {HEALTH_PATH} answers {status or 'nothing'}"
+    return None if status == 200 else f"GET {HEALTH_PATH} answers {status or 'nothing'}"

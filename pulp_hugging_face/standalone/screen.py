@@ -1,7 +1,7 @@
 """What the user sees."""
 
+import contextlib
 import json
-import os
 import sys
 from typing import TextIO
 
@@ -13,35 +13,26 @@ from .options import REDACTED
 class Screen:
     """Progress in single lines, then one screen (or one JSON object)."""
 
-    def __init__(self, out: TextIO | None = None, *, as_json: bool = False) -> None:
-        self._out = out or sys.stdout
+    def __init__(self, *, as_json: bool = False) -> None:
         self._as_json = as_json
 
     def progress(self, line: str) -> None:
-        """Say what is being done."""
-        if not self._as_json:
-            self._write(line)
+        """Say what is being done, or that a process had to be started again."""
+        self._write(line, sys.stderr if self._as_json else sys.stdout)
 
     def ready(
         self, instance: Instance, remote: Remote | None, password: str | None, seconds: float
     ) -> None:
         """Say that it runs and how to use it."""
         if self._as_json:
-            self._write(json.dumps(ready_json(instance)))
+            self._write(json.dumps(ready_json(instance)), sys.stdout)
         else:
-            self._write(ready_text(instance, remote, password, seconds))
+            self._write(ready_text(instance, remote, password, seconds), sys.stdout)
 
-    def _write(self, text: str) -> None:
+    def _write(self, text: str, out: TextIO) -> None:
         # Whoever read the screen may be gone; the service is not worth less for it.
-        try:
-            print(text, file=self._out, flush=True)
-        except (BrokenPipeError, ValueError):
-            self._out = open_null()
-
-
-def open_null() -> TextIO:
-    """Return a stream that forgets what is written."""
-    return open(os.devnull, "w", encoding="utf-8")
+        with contextlib.suppress(BrokenPipeError):
+            print(text, file=out, flush=True)
 
 
 def ready_json(instance: Instance) -> dict[str, object]:

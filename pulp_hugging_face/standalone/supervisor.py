@@ -13,15 +13,22 @@ LOG_CHECK_SECONDS = 60.0
 
 class Supervisor:
     """
-    The children of one instance. `changed` is called whenever one was started.
+    The children of one instance. `changed` is called whenever one was started, `note` with a line
+    for the user when one died.
 
     PostgreSQL is added first, so that all others are stopped before it.
     """
 
-    def __init__(self, signals: Signals, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        signals: Signals,
+        changed: Callable[[], None] = lambda: None,
+        note: Callable[[str], None] = lambda line: None,
+    ) -> None:
         self.signals = signals
         self.children: list[Child] = []
         self.changed = changed
+        self.note = note
         self._logs_checked = time.monotonic()
 
     def start(self, child: Child) -> None:
@@ -62,6 +69,7 @@ class Supervisor:
                 child.name, child.backoff.quick_deaths, child.how, child.spec.log, child.tail()
             )
         child.due = time.monotonic() + delay
+        self.note(f"{child.name} died ({child.how}), starting it again; log: {child.spec.log}")
 
     def _due_in(self) -> list[float]:
         now = time.monotonic()
