@@ -13,8 +13,10 @@ class PulpHuggingFacePluginAppConfig(PulpPluginAppConfig):
     domain_compatible = True
 
     def ready(self) -> None:
-        """Connect what must know of changes by administrators."""
+        """Connect the parts that models cannot know of."""
         super().ready()
+        from . import downloaders
         from .models import changes
 
         changes.connect()
+        downloaders.register()

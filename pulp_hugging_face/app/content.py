@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from aiohttp import web
 from django.conf import settings
+from django_guid import set_guid
+from django_guid.utils import generate_guid
 from pulpcore.plugin.content import app
 from pulpcore.plugin.models import ContentGuard
 from pulpcore.plugin.util import set_domain
@@ -36,6 +38,7 @@ async def front(request: web.Request, handler: Handler) -> web.StreamResponse:
     view = await store.distributions.find(path)
     if view is None:
         return await handler(request)
+    set_guid(generate_guid())  # correlates the log lines, and the tasks that follow from it
     if view.guard is None:
         return await serve(store, view, request)
     request[_VIEW] = view

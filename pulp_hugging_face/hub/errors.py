@@ -7,6 +7,7 @@ HubError
  │    · InvalidCredentials · Forbidden · BadRequest · NotSupported · RangeNotSatisfiable
  └── trouble: nobody can say now
       UpstreamUnavailable · UpstreamTimeout · UpstreamBusy · UpstreamInvalid · StorageFull
+      · DatabaseUnavailable
 """
 
 
@@ -156,6 +157,13 @@ class StorageFull(Trouble):
 
     status = 507
     code = "InsufficientStorage"
+
+
+class DatabaseUnavailable(Trouble):
+    """Our own database does not answer."""
+
+    status = 503
+    code = "DatabaseUnavailable"
 
 
 def refusal_from_code(code: str, status: int, message: str) -> DefiniteRefusal | None:

@@ -1,5 +1,6 @@
 """From a request to its handler, and from every outcome to an answer."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable
 from typing import Any
@@ -8,6 +9,7 @@ from aiohttp import web
 
 from pulp_hugging_face.hub import routes
 from pulp_hugging_face.hub.errors import (
+    DatabaseUnavailable,
     EntryNotFound,
     HubError,
     NotSupported,
@@ -16,6 +18,7 @@ from pulp_hugging_face.hub.errors import (
 )
 from pulp_hugging_face.hub.headers import CORS
 from pulp_hugging_face.hub.names import InvalidName
+from pulp_hugging_face.store.db import DATABASE_ERRORS
 from pulp_hugging_face.store.service import Store
 from pulp_hugging_face.store.views import Caller, View
 
@@ -48,6 +51,25 @@ async def serve(store: Store, view: View, request: web.Request) -> web.StreamRes
     except HubError as error:
         log.log(_level(error), "%s %s: %s", request.method, request.path, error.message)
         return refusal(error)
+    except DATABASE_ERRORS:
+        log.exception("%s %s: the database failed", request.method, request.path)
+        return _broken(
+            request, DatabaseUnavailable("The database is not available.", retry_after=5)
+        )
+    except (ConnectionError, asyncio.CancelledError):
+        raise  # the client is gone
+    except Exception:  # the boundary of a request: nothing but the Hub's form leaves it
+        log.exception("%s %s failed", request.method, request.path)
+        return _broken(request, HubError("Internal error."))
+
+
+def _broken(request: web.Request, error: HubError) -> web.StreamResponse:
+    """Refuse; or, when an answer has begun, break it off so that it cannot look complete."""
+    if request.writer is not None and request.writer.output_size > 0:
+        if request.transport is not None:
+            request.transport.abort()
+        raise ConnectionResetError("The answer had begun") from error
+    return refusal(error)
 
 
 def _level(error: HubError) -> int:

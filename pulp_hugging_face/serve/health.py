@@ -5,11 +5,10 @@ import os
 import tempfile
 from typing import Any
 
-import psycopg
-import psycopg_pool
 from aiohttp import web
 from django.conf import settings
 
+from pulp_hugging_face.store.db import DATABASE_ERRORS
 from pulp_hugging_face.store.service import Store
 
 STORE_KEY = web.AppKey("hugging_face_store", Store)
@@ -46,7 +45,7 @@ async def health(request: web.Request) -> web.Response:
 async def _database(store: Store) -> str:
     try:
         await asyncio.wait_for(store.database.fetch("SELECT 1 AS one"), _TIMEOUT)
-    except (psycopg.Error, psycopg_pool.PoolTimeout, TimeoutError) as error:
+    except (*DATABASE_ERRORS, TimeoutError) as error:
         return f"failed: {type(error).__name__}"
     return "ok"
 
@@ -54,7 +53,7 @@ async def _database(store: Store) -> str:
 async def _worker(store: Store) -> str:
     try:
         row = await asyncio.wait_for(store.database.fetch_one(_WORKERS), _TIMEOUT)
-    except (psycopg.Error, psycopg_pool.PoolTimeout, TimeoutError) as error:
+    except (*DATABASE_ERRORS, TimeoutError) as error:
         return f"unknown: {type(error).__name__}"
     return "ok" if row and row["alive"] else "no task worker is alive"
 

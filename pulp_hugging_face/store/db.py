@@ -13,15 +13,16 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import psycopg
-from django.db import InterfaceError, OperationalError, connection, connections
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, connections
 from psycopg.rows import dict_row
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from pulpcore.plugin.models import Domain
 from pulpcore.plugin.util import set_domain
 
 T = TypeVar("T")
 Row = dict[str, Any]
 
+DATABASE_ERRORS = (psycopg.Error, PoolTimeout, DatabaseError, InterfaceError)
 _POOL_SIZE = 4
 _THREADS = 4
 _LOCK_MASK = (1 << 64) - 1

@@ -138,7 +138,7 @@ def remote_view(remote: HuggingFaceRemote) -> RemoteView:
     """Return a remote as plain values."""
     return RemoteView(
         pk=remote.pk,
-        config=_config(remote),
+        config=remote_config(remote),
         policy=remote.policy,
         token_mode=remote.effective_token_mode,
         metadata_ttl=remote.metadata_ttl,
@@ -166,7 +166,8 @@ _COPIED = (
 )
 
 
-def _config(remote: HuggingFaceRemote) -> RemoteConfig:
+def remote_config(remote: HuggingFaceRemote) -> RemoteConfig:
+    """Return how a remote is to be talked to. Blocking."""
     values: dict[str, Any] = {name: getattr(remote, name) for name in _COPIED}
     headers = [item for entry in remote.headers or [] for item in entry.items()]
     return RemoteConfig(

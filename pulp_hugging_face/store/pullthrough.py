@@ -13,6 +13,8 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django_guid import get_guid, set_guid
+from django_guid.utils import generate_guid
 from pulpcore.plugin.models import RepositoryContent
 from pulpcore.plugin.tasking import add_and_remove, dispatch
 
@@ -141,6 +143,8 @@ def add_missing(target: Target, batch: list[Pulled]) -> int:
     repository = _repository(target)
     if repository is None:
         return 0
+    if get_guid() is None:  # a task cannot be without one
+        set_guid(generate_guid())
     wanted = {pk for pulled in batch for pk in _units(target.remote.pk, pulled)}
     present = RepositoryContent.objects.filter(
         repository=repository, version_removed=None, content_id__in=wanted

@@ -12,7 +12,7 @@ from pulpcore.plugin.models import (
 )
 from pulpcore.plugin.repo_version_utils import remove_duplicates
 
-from pulp_hugging_face.hub.names import DEFAULT_ENDPOINT, quote_relative_path
+from pulp_hugging_face.hub.names import quote_relative_path
 
 from .content import Commit, Ref
 
@@ -40,13 +40,19 @@ class HuggingFaceRemote(Remote, AutoAddObjPermsMixin):
     """
 
     TYPE = "hugging-face"
-    DEFAULT_ENDPOINT = DEFAULT_ENDPOINT
+    # Set when the application is ready: models know nothing of the network (architecture §2).
+    downloader_factory = None
 
     hf_token = EncryptedTextField(null=True)
     token_mode = models.CharField(max_length=16, choices=TOKEN_MODES, null=True)
     max_redirects = models.PositiveIntegerField(default=5)
     redirect_hosts = ArrayField(models.TextField(), default=default_redirect_hosts)
     metadata_ttl = models.PositiveIntegerField(default=60)
+
+    @property
+    def download_factory(self):
+        """Return what pulpcore's own tasks (repair) download with."""
+        return self.downloader_factory(self)
 
     @property
     def effective_token_mode(self) -> str:
