@@ -4,7 +4,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from pulp_hugging_face.hub.names import RepoId
+from pulp_hugging_face.hub.names import RepoId, quote_path
 from pulp_hugging_face.upstream.client import BlobStream, HubClient
 
 
@@ -31,4 +31,5 @@ class HubFile:
         return self.client.open_blob(self.repo, self.sha, self.path, self.size, start, stop)
 
     def __str__(self) -> str:
-        return f"{self.repo}/{self.path}@{self.sha[:8]}"
+        # Quoted: a file name may hold line breaks, and this is for log lines.
+        return f"{self.repo}/{quote_path(self.path)}@{self.sha[:8]}"

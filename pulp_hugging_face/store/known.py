@@ -125,9 +125,9 @@ class KnownStore:
         """Remember that the repository has no such revision (any more)."""
         await self._database.call(_record_no_revision, remote, repo, revision, refusal)
 
-    async def forget_commit(self, repo: RepoId, sha: str) -> None:
+    async def forget_commit(self, remote: UUID, repo: RepoId, sha: str) -> None:
         """Forget every revision that points to a commit which is no longer held."""
-        await self._database.call(_forget_commit, repo, sha)
+        await self._database.call(_forget_commit, remote, repo, sha)
 
     async def record_opened(self, remote: UUID, repo: RepoId, *, opened: bool) -> None:
         """Remember whether the remote's credentials may read a gated repository's files."""
@@ -247,8 +247,10 @@ def _record_no_revision(
     _upsert(KnownRef, [row], ["sha", *_OUTCOME])
 
 
-def _forget_commit(repo: RepoId, sha: str) -> None:
-    KnownRef.objects.filter(repo_type=repo.type.value, repo_id=repo.id, sha=sha).delete()
+def _forget_commit(remote: UUID, repo: RepoId, sha: str) -> None:
+    KnownRef.objects.filter(
+        remote=remote, repo_type=repo.type.value, repo_id=repo.id, sha=sha
+    ).delete()
 
 
 def _record_opened(remote: UUID, repo: RepoId, opened: bool) -> None:

@@ -108,6 +108,6 @@ class Prefetcher:
             finally:
                 fill.detach()
         except HubError as error:
-            log.info("%s was not prefetched: %s", entry.path, error.message)
+            log.info("%s was not prefetched: %s", entry.blob.key, error.message)
             return False
         return True

@@ -50,8 +50,9 @@ class Target:
 
 @dataclass(frozen=True)
 class Pulled:
-    """A revision of a repository and the commit it was found to mean."""
+    """A revision of a repository and the commit it was found to mean, in a domain."""
 
+    domain: UUID
     repo: RepoId
     revision: str
     sha: str
@@ -77,7 +78,7 @@ class PullThrough:
             task = asyncio.create_task(self._flush_later(target), name="hugging_face batch")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        batch[(answer.repo, revision)] = Pulled(answer.repo, revision, answer.sha)
+        batch[(answer.repo, revision)] = Pulled(view.domain_pk, answer.repo, revision, answer.sha)
 
     async def close(self) -> None:
         """Drop the open batches: the next time a revision is asked for, it is noted again."""
@@ -114,8 +115,12 @@ class PullThrough:
 
 
 def _commits(pulled: Pulled) -> Any:
-    repo = pulled.repo
-    return Commit.objects.filter(repo_type=repo.type.value, repo_id=repo.id, sha=pulled.sha)
+    return Commit.objects.filter(
+        _pulp_domain=pulled.domain,
+        repo_type=pulled.repo.type.value,
+        repo_id=pulled.repo.id,
+        sha=pulled.sha,
+    )
 
 
 def needs_description(pulled: Pulled) -> bool:

@@ -183,7 +183,8 @@ class Resolver:
         commit = await self._commits.get(view.domain_pk, known.repo, known.sha)
         if commit is None:
             # Its content unit was removed: what is known of it must be asked for again.
-            await self._known.forget_commit(known.repo, known.sha)
+            assert view.remote is not None
+            await self._known.forget_commit(view.remote.pk, known.repo, known.sha)
             raise UpstreamTimeout("The commit was removed, please retry.", retry_after=1)
         return Resolution(commit, known, stale)
 
