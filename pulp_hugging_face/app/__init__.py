@@ -1,5 +1,6 @@
 """The Pulp plugin: models, REST API, tasks and the mount of the content app."""
 
+from django.db.models.signals import post_migrate
 from pulpcore.plugin import PulpPluginAppConfig
 
 
@@ -17,6 +18,8 @@ class PulpHuggingFacePluginAppConfig(PulpPluginAppConfig):
         super().ready()
         from . import downloaders
         from .models import changes
+        from .tasks.trees import schedule
 
         changes.connect()
         downloaders.register()
+        post_migrate.connect(schedule, sender=self, dispatch_uid="hugging_face_schedule")

@@ -282,10 +282,16 @@ def save_root(domain: UUID, commit: UUID, children: list[Entry]) -> None:
 
 def save_directories(domain: UUID, directories: dict[str, list[Entry]]) -> None:
     """Store directories by tree key; those already held stay as they are. Blocking."""
-    rows = (
+    rows = [
         row for key, entries in sorted(directories.items()) for row in _rows(domain, key, entries)
+    ]
+    Tree.objects.bulk_create(
+        rows,
+        batch_size=500,
+        update_conflicts=True,
+        unique_fields=["pulp_domain", "key", "page"],
+        update_fields=["pulp_last_updated"],  # used again: not to be removed now
     )
-    Tree.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
 
 
 def _rows(domain: UUID, key: str, entries: Iterable[Entry]) -> Iterable[Tree]:

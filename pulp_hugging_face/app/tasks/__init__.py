@@ -1,0 +1,5 @@
+"""Tasks."""
+
+from .trees import collect_trees
+
+__all__ = ["collect_trees"]

@@ -21,7 +21,6 @@ class Command(BaseCommand):
 
         migrate: run migrations and collect static files first
         admin_password: password for the user admin; null leaves the user alone
-        keep_admin: do not touch the password of an existing admin
         remote: fields of the default remote that were given explicitly
         defaults: values for a default remote that does not exist yet
 
@@ -40,7 +39,7 @@ class Command(BaseCommand):
             call_command("migrate", interactive=False, verbosity=1, stdout=self.stdout)
             call_command("collectstatic", interactive=False, verbosity=0, stdout=self.stdout)
         with transaction.atomic():
-            admin = self._admin(request.get("admin_password"), bool(request.get("keep_admin")))
+            admin = self._admin(request.get("admin_password"))
             self._defaults(request.get("remote") or {}, request.get("defaults") or {})
         self.stdout.write(json.dumps({"admin": admin}))
 
@@ -53,11 +52,11 @@ class Command(BaseCommand):
             raise CommandError("Standard input is not a JSON object.")
         return request
 
-    def _admin(self, password: str | None, keep: bool) -> str:
+    def _admin(self, password: str | None) -> str:
+        if password is None:
+            return "kept"
         users = get_user_model().objects
         user = users.filter(username="admin").first()
-        if password is None or (user is not None and keep):
-            return "kept"
         if user is None:
             user = users.create(username="admin", is_superuser=True, is_staff=True)
         user.set_password(password)
