@@ -11,6 +11,8 @@ import time
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.conf import settings
+
 from pulp_hugging_face.hub.errors import DefiniteRefusal, EntryNotFound, Trouble
 from pulp_hugging_face.hub.names import RepoId
 from pulp_hugging_face.upstream.client import HubClient
@@ -21,6 +23,8 @@ from .known import Known, KnownStore
 from .lru import Lru
 from .views import Caller, RemoteView, View
 
+# Seconds a client waits for an answer at most when there is no older one (§2.2: its limit is 10).
+PATIENCE = 9.0
 # Seconds a positive word of the upstream about a token counts as fresh.
 GRANT_TTL = 60.0
 _GRANTS = 10_000
@@ -71,6 +75,19 @@ class Access:
             return True  # information and listings of gated repositories are public
         return self._is_fresh(_key(remote, caller, known.repo, content=False))
 
+    def was_seen(self, remote: RemoteView, caller: Caller, known: Known) -> bool:
+        """Tell whether the caller was ever shown the repository, however long ago."""
+        return self._granted.get(_key(remote, caller, known.repo, content=False)) is not None
+
+    def identity(self, remote: RemoteView, caller: Caller) -> str:
+        """Return what tells callers of different rights apart: a hash, never the token."""
+        return _token_hash(remote, caller)
+
+    def revoke(self, remote: RemoteView, caller: Caller, repo: RepoId) -> None:
+        """Forget that a repository was shown to the caller's token."""
+        for content in (False, True):
+            self._granted.pop(_key(remote, caller, repo, content=content))
+
     def grant(self, remote: RemoteView, caller: Caller, repo: RepoId) -> None:
         """Remember that the upstream showed a repository to the caller's token."""
         self._granted.put(_key(remote, caller, repo, content=False), time.monotonic())
@@ -91,11 +108,13 @@ class Access:
             return
         client = self.client(view, caller, known)
         assert client is not None
+        shared = view.remote.token_mode == "shared"
+        before = self._granted.get(key) is not None or (shared and known.opened)
+        patience = settings.HUGGING_FACE_REVALIDATE_SECONDS if before else PATIENCE
         try:
-            await self._flights.join(key, lambda: self._probe(client, key, sha, path))
+            await self._flights.wait(key, lambda: self._probe(client, key, sha, path), patience)
         except Trouble:
-            before = self._granted.get(key) is not None
-            if not before and not (known.opened and view.remote.token_mode == "shared"):
+            if not before:
                 raise
 
     async def _probe(self, client: HubClient, key: GrantKey, sha: str, path: str) -> None:
@@ -118,7 +137,10 @@ class Access:
 
 
 def _key(remote: RemoteView, caller: Caller, repo: RepoId, *, content: bool) -> GrantKey:
+    return GrantKey(remote.pk, repo, _token_hash(remote, caller), content)
+
+
+def _token_hash(remote: RemoteView, caller: Caller) -> str:
     if remote.token_mode == "shared":
-        return GrantKey(remote.pk, repo, "", content)
-    digest = hashlib.sha256((caller.token or "anonymous").encode()).hexdigest()
-    return GrantKey(remote.pk, repo, digest, content)
+        return ""
+    return hashlib.sha256((caller.token or "").encode()).hexdigest()

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from typing import Any, TypeVar
 
+from pulp_hugging_face.hub.errors import UpstreamTimeout
+
 T = TypeVar("T")
 
 
@@ -19,7 +21,7 @@ class Flights:
         """Return the task under way for a key, begun now if there is none."""
         task = self._tasks.get(key)
         if task is None:
-            task = asyncio.create_task(work(), name=f"hugging_face {key}")
+            task = asyncio.create_task(work())
             self._tasks[key] = task
             task.add_done_callback(lambda done: self._finished(key, done))
         return task
@@ -31,6 +33,19 @@ class Flights:
     def join(self, key: Hashable, work: Callable[[], Coroutine[Any, Any, T]]) -> Awaitable[T]:
         """Return an awaitable of the answer that may be cancelled without stopping the work."""
         return asyncio.shield(self.start(key, work))
+
+    async def wait(
+        self, key: Hashable, work: Callable[[], Coroutine[Any, Any, T]], patience: float
+    ) -> T:
+        """
+        Return the answer if it comes within `patience` seconds; the work goes on in any case.
+
+        Raises UpstreamTimeout, and whatever the work raises.
+        """
+        try:
+            return await asyncio.wait_for(self.join(key, work), patience)
+        except TimeoutError as error:
+            raise UpstreamTimeout("The upstream did not answer in time.", retry_after=5) from error
 
     def _finished(self, key: Hashable, task: "asyncio.Task[Any]") -> None:
         self._tasks.pop(key, None)

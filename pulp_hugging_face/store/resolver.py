@@ -6,7 +6,6 @@ a remote, the upstream's last word counts while it is fresh; then one request as
 get the old answer meanwhile; and when the upstream is in trouble the old answer goes on.
 """
 
-import asyncio
 import logging
 import time
 from dataclasses import dataclass, replace
@@ -21,13 +20,14 @@ from pulp_hugging_face.hub.errors import (
     RepoNotFound,
     RevisionNotFound,
     Trouble,
+    UpstreamInvalid,
     UpstreamTimeout,
 )
 from pulp_hugging_face.hub.names import RepoId, is_sha
 from pulp_hugging_face.upstream.client import HubClient, InfoAnswer
 from pulp_hugging_face.upstream.egress import EgressPool
 
-from .access import Access
+from .access import PATIENCE, Access
 from .commits import Commits, HeldCommit
 from .contents import Contents
 from .flights import Flights
@@ -37,8 +37,6 @@ from .views import Caller, RemoteView, View
 
 log = logging.getLogger("pulp_hugging_face.store")
 
-# Seconds a client waits for an answer at most when there is no older one (§2.2: its limit is 10).
-PATIENCE = 9.0
 # Seconds an upstream that failed is not asked again where an older answer serves.
 TROUBLE_PAUSE = 3.0
 # Seconds after which the upstream is asked, behind the answer, whether it still shows a repository.
@@ -120,7 +118,9 @@ class Resolver:
         if known is not None and visible and self._is_fresh(remote, known, revision):
             self._check_entitlement_behind(view, remote, caller, known, revision)
             return await self._answer(view, known, repo, revision)
-        usable = known if visible and known and known.sha and not known.refusal else None
+        # An expired grant is no longer enough to answer at once, but it is when nobody can say.
+        seen = known is not None and (visible or self._access.was_seen(remote, caller, known))
+        usable = known if seen and known and known.sha and not known.refusal else None
         try:
             stale = await self._ask(view, remote, caller, repo, revision, usable)
         except Trouble:
@@ -147,8 +147,9 @@ class Resolver:
         self, view: View, known: Known | None, repo: RepoId, revision: str
     ) -> HeldCommit | None:
         """Return the repository's own commit, unless the upstream last refused to show it."""
-        if known is not None and known.refusal is not None:
-            raise known.refusal
+        refusal = known and (known.refusal or known.ref_refusal)
+        if refusal:
+            raise refusal
         if known is not None and not known.is_public:
             return None
         return await self._from_repository(view, repo, revision)
@@ -169,7 +170,10 @@ class Resolver:
         """A full sha never goes stale, but the right to see it may: ask behind the answer."""
         limit = max(ENTITLEMENT_TTL, float(remote.metadata_ttl))
         if is_sha(revision) and known.age() > limit and not self._in_trouble(remote):
-            self._start(view, remote, caller, known.repo, revision)
+            self._flights.start(
+                self._key(remote, caller, known.repo, revision),
+                lambda: self._ask_upstream(view, remote, caller, known.repo, revision),
+            )
 
     async def _answer(
         self, view: View, known: Known, repo: RepoId, revision: str, *, stale: bool = False
@@ -208,18 +212,13 @@ class Resolver:
         asking = self._flights.under_way(key) and remote.metadata_ttl > 0
         if usable and (self._in_trouble(remote) or asking):
             return True
-        task = self._start(view, remote, caller, repo, revision)
         patience = settings.HUGGING_FACE_REVALIDATE_SECONDS if usable else PATIENCE
         try:
-            await asyncio.wait_for(asyncio.shield(task), patience)
-        except TimeoutError as error:
-            self._note_trouble(remote)
-            if usable is None:
-                raise UpstreamTimeout(
-                    "The upstream did not answer in time.", retry_after=5
-                ) from error
-            return True
+            await self._flights.wait(
+                key, lambda: self._ask_upstream(view, remote, caller, repo, revision), patience
+            )
         except Trouble as error:
+            self._note_trouble(remote)
             if usable is None:
                 raise
             log.info("%s: %s Serving what is known of %s", repo, error.message, revision)
@@ -234,16 +233,7 @@ class Resolver:
     def _key(
         self, remote: RemoteView, caller: Caller, repo: RepoId, revision: str
     ) -> tuple[object, ...]:
-        tokens = tuple(self._access.tokens(remote, caller))
-        return (remote.config, repo, revision, tokens)
-
-    def _start(
-        self, view: View, remote: RemoteView, caller: Caller, repo: RepoId, revision: str
-    ) -> "asyncio.Task[None]":
-        return self._flights.start(
-            self._key(remote, caller, repo, revision),
-            lambda: self._ask_upstream(view, remote, caller, repo, revision),
-        )
+        return (remote.config, self._access.identity(remote, caller), repo, revision)
 
     async def _ask_upstream(
         self, view: View, remote: RemoteView, caller: Caller, repo: RepoId, revision: str
@@ -251,11 +241,10 @@ class Resolver:
         """Ask with each token in turn and record the outcome."""
         try:
             answer, token = await self._first_answer(remote, caller, repo, revision)
-        except Trouble:
-            self._note_trouble(remote)
-            raise
         except DefiniteRefusal as refusal:
             self._trouble_until.pop(remote.pk, None)
+            if ends_serving(refusal):
+                self._access.revoke(remote, caller, repo)
             await self._record_refusal(remote, repo, revision, refusal)
             raise
         self._trouble_until.pop(remote.pk, None)
@@ -287,7 +276,10 @@ class Resolver:
         self, remote: RemoteView, token: str | None, repo: RepoId, revision: str
     ) -> InfoAnswer:
         client = HubClient(self._egress.get(remote.config), token)
-        return await client.info(repo, revision)
+        answer = await client.info(repo, revision)
+        if is_sha(revision) and answer.sha != revision:
+            raise UpstreamInvalid("The upstream answered with another commit than asked for.")
+        return answer
 
     async def _record_refusal(
         self, remote: RemoteView, repo: RepoId, revision: str, refusal: DefiniteRefusal

@@ -41,6 +41,8 @@ log = logging.getLogger("pulp_hugging_face.store")
 RECURSIVE_PAGES = 20
 # Seconds a request for one file waits for a listing before it asks for that file alone.
 LISTING_PATIENCE = 3.0
+# Seconds it waits for that.
+SINGLE_PATIENCE = 6.0
 
 _TREE = Tree._meta.db_table
 _COMMIT = Commit._meta.db_table
@@ -182,7 +184,11 @@ class Trees:
     async def _ask_single(self, commit: HeldCommit, path: str, client: HubClient | None) -> Entry:
         if client is None:
             raise _no_source(commit)
-        entries = await client.paths_info(commit.repo, commit.sha, [path])
+        entries = await self._flights.wait(
+            (commit.pk, path, "single"),
+            lambda: client.paths_info(commit.repo, commit.sha, [path]),
+            SINGLE_PATIENCE,
+        )
         found = next((entry for entry in entries if entry.path == path), None)
         if found is None:
             raise _no_entry(commit, path)
