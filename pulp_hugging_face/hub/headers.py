@@ -67,4 +67,5 @@ def error_headers(error: HubError) -> dict[str, str]:
 
 def _header_text(text: str) -> str:
     """Return text that may stand in a header: one line of latin-1."""
-    return " ".join(text.split()).encode("latin-1", "replace").decode("latin-1")
+    line = " ".join(text.split()).encode("latin-1", "replace").decode("latin-1")
+    return "".join(char if char.isprintable() else "?" for char in line)

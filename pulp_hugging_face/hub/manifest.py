@@ -14,9 +14,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .digests import BlobId
-from .names import check_path
+from .names import check_path, is_sha
 
 PAGE_ENTRIES = 5000
+# Sizes are stored as signed 64-bit integers.
+_LARGEST = 2**63 - 1
 _POINTER_TEXT = "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize {}\n"
 
 
@@ -72,22 +74,34 @@ def entry_from_json(item: dict[str, Any]) -> Entry:
     Raises InvalidManifest when it lacks what an entry needs or has an impossible path.
     """
     try:
-        path, oid = str(item["path"]), str(item["oid"])
-        check_path(path)
+        path, oid = _path_of(item), item["oid"]
+        if not is_sha(oid):
+            raise ValueError(f"not an oid: {oid}")
         if item["type"] == "directory":
             return Entry(path, oid, is_dir=True)
         lfs = _lfs_from_json(item.get("lfs"))
         size = lfs.size if lfs else int(item["size"])
         entry = Entry(path, oid, size, lfs)
-        _ = entry.blob
+        if entry.blob.size > _LARGEST:
+            raise ValueError(f"impossible size: {size}")
         return entry
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InvalidManifest(f"not a tree entry: {error!r}") from error
 
 
-def _lfs_from_json(lfs: dict[str, Any] | None) -> Lfs | None:
+def _path_of(item: dict[str, Any]) -> str:
+    path = item["path"]
+    if not isinstance(path, str) or not path:
+        raise ValueError(f"not a path: {path!r}")
+    check_path(path)
+    return path
+
+
+def _lfs_from_json(lfs: Any) -> Lfs | None:
     if not lfs:
         return None
+    if not isinstance(lfs, dict):
+        raise TypeError("lfs is not an object")
     sha256 = str(lfs.get("oid") or lfs["sha256"]).removeprefix("sha256:")
     size = int(lfs["size"])
     pointer_size = lfs.get("pointerSize") or len(_POINTER_TEXT.format(sha256, size))
@@ -183,7 +197,8 @@ def manifest_from_listing(listing: Iterable[Entry]) -> Manifest:
     """
     Return the manifest of a full recursive listing (full paths, directories included).
 
-    Raises InvalidManifest when a file's directory is not listed or a path comes twice.
+    Raises InvalidManifest when a file's directory is not listed, a path comes twice, or one oid is
+    given to directories of different content (which would replace each other, or never end).
     """
     entries = list(listing)
     oids = {entry.path: entry.oid for entry in entries if entry.is_dir}
@@ -196,6 +211,13 @@ def manifest_from_listing(listing: Iterable[Entry]) -> Manifest:
             raise InvalidManifest(f"directory {parent!r} is missing from the listing")
         by_directory[parent].append(replace(entry, path=name))
     root = root_key(by_directory[""])
-    directories = {oids.get(path, root): children for path, children in by_directory.items()}
+    directories: dict[str, list[Entry]] = {}
+    for path, children in by_directory.items():
+        children.sort(key=lambda entry: _sort_key(entry.path))
+        if directories.setdefault(oids.get(path, root), children) != children:
+            raise InvalidManifest(f"directory {path!r} has the oid of another one")
     files = [entry for entry in entries if not entry.is_dir]
-    return Manifest(root, directories, len(files), sum(entry.size for entry in files))
+    total = sum(entry.size for entry in files)
+    if total > _LARGEST:
+        raise InvalidManifest(f"impossible size: {total}")
+    return Manifest(root, directories, len(files), total)

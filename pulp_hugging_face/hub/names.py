@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote_to_bytes
 
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
@@ -17,6 +17,14 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 class InvalidName(ValueError):
     """A path, id or revision that no Hub repository can have."""
+
+
+class InvalidRevision(InvalidName):
+    """A revision that git cannot hold as a ref."""
+
+
+class InvalidPath(InvalidName):
+    """A path that no git tree can hold."""
 
 
 class RepoType(StrEnum):
@@ -82,14 +90,14 @@ def normalize_revision(revision: str) -> str:
     Return the revision under its one name.
 
     "HEAD" (default of the JS client) is the default branch; a branch may be written in full.
-    Raises InvalidName for what git cannot hold as a ref.
+    Raises InvalidRevision for what git cannot hold as a ref.
     """
     if revision == "HEAD":
         return DEFAULT_BRANCH
     revision = revision.removeprefix("refs/heads/").removeprefix("refs/tags/")
     bad = not revision or len(revision) > 500 or ".." in revision or revision.startswith(("/", "-"))
     if bad or _CONTROL.search(revision) or revision.endswith((".lock", "/")):
-        raise InvalidName(f"Invalid rev id: {revision}")
+        raise InvalidRevision(f"Invalid rev id: {revision}")
     return revision
 
 
@@ -109,18 +117,22 @@ def quote_relative_path(relative_path: str) -> str:
 
 
 def decode_segment(raw: str) -> str:
-    """Percent-decode one URL segment. Raises InvalidName if it is no UTF-8 text."""
+    """
+    Percent-decode one URL segment; raw UTF-8 bytes, as llama.cpp sends them, are taken too.
+
+    Raises InvalidName if it is no UTF-8 text.
+    """
     try:
-        return unquote(raw, errors="strict")
-    except UnicodeDecodeError as error:
-        raise InvalidName(f"Not valid UTF-8: {raw}") from error
+        return unquote_to_bytes(raw.encode("utf-8", "surrogateescape")).decode()
+    except UnicodeError as error:
+        raise InvalidName("Not valid UTF-8") from error
 
 
 def decode_path(raw_segments: list[str]) -> str:
     """
     Return the decoded path of a file or directory inside a repository.
 
-    Raises InvalidName for paths no git tree can hold: "..", ".", empty parts, NUL.
+    Raises InvalidPath for paths no git tree can hold: "..", ".", empty parts, NUL.
     """
     path = "/".join(decode_segment(segment) for segment in raw_segments)
     check_path(path)
@@ -128,10 +140,14 @@ def decode_path(raw_segments: list[str]) -> str:
 
 
 def check_path(path: str) -> None:
-    """Raise InvalidName unless a git tree can hold the path ("" is the root)."""
+    """Raise InvalidPath unless a git tree can hold the path ("" is the root)."""
     parts = path.split("/") if path else []
     if "\0" in path or any(part in ("", ".", "..") for part in parts):
-        raise InvalidName(f"Invalid path: {path!r}")
+        raise InvalidPath(f"Invalid path: {path!r}")
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:  # JSON can carry lone surrogates
+        raise InvalidPath(f"Invalid path: {path!r}") from error
 
 
 def file_relative_path(repo: RepoId, sha: str, path: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from .errors import RangeNotSatisfiable
 
-_SINGLE = re.compile(r"\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*", re.IGNORECASE)
+_SINGLE = re.compile(r"\s*bytes\s*=\s*([0-9]*)\s*-\s*([0-9]*)\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +42,21 @@ def parse_range(header: str | None, size: int) -> ByteRange | None:
     match = _SINGLE.fullmatch(header) if header else None
     if match is None or match.group(1) == match.group(2) == "":
         return None
-    first, last = match.group(1), match.group(2)
-    if not first:  # the last N bytes
-        if int(last) == 0 or size == 0:
+    first, last = _number(match.group(1)), _number(match.group(2))
+    if first is None:  # the last N bytes
+        if not last or size == 0:
             raise RangeNotSatisfiable(size)
-        return ByteRange(max(0, size - int(last)), size, size)
-    start = int(first)
-    if last and int(last) < start:
+        return ByteRange(max(0, size - last), size, size)
+    if last is not None and last < first:
         return None
-    if start >= size:
+    if first >= size:
         raise RangeNotSatisfiable(size)
-    return ByteRange(start, min(int(last) + 1, size) if last else size, size)
+    return ByteRange(first, size if last is None else min(last + 1, size), size)
+
+
+def _number(digits: str) -> int | None:
+    """Return the number, or one beyond every file: int() refuses thousands of digits."""
+    return int(digits.lstrip("0")[:20] or "0") if digits else None
 
 
 def etag_in(header: str | None, etag: str) -> bool:

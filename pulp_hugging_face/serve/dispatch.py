@@ -15,9 +15,10 @@ from pulp_hugging_face.hub.errors import (
     NotSupported,
     RepoMoved,
     RepoNotFound,
+    RevisionNotFound,
 )
 from pulp_hugging_face.hub.headers import CORS
-from pulp_hugging_face.hub.names import InvalidName
+from pulp_hugging_face.hub.names import InvalidName, InvalidPath, InvalidRevision
 from pulp_hugging_face.store.db import DATABASE_ERRORS
 from pulp_hugging_face.store.service import Store
 from pulp_hugging_face.store.views import Caller, View
@@ -46,8 +47,7 @@ async def serve(store: Store, view: View, request: web.Request) -> web.StreamRes
         assert isinstance(route, routes.RepoRoute)
         return moved(request, view, route.repo, move.repo_id)
     except InvalidName as error:
-        log.debug("No such name: %s", error)
-        return refusal(RepoNotFound("Repository not found"))
+        return refusal(_no_such_name(error))
     except HubError as error:
         log.log(_level(error), "%s %s: %s", request.method, request.path, error.message)
         return refusal(error)
@@ -70,6 +70,15 @@ def _broken(request: web.Request, error: HubError) -> web.StreamResponse:
             request.transport.abort()
         raise ConnectionResetError("The answer had begun") from error
     return refusal(error)
+
+
+def _no_such_name(error: InvalidName) -> HubError:
+    """Return the refusal of a name that cannot exist: as for one that does not."""
+    if isinstance(error, InvalidPath):
+        return EntryNotFound("Entry not found")
+    if isinstance(error, InvalidRevision):
+        return RevisionNotFound("Invalid rev id")
+    return RepoNotFound("Repository not found")
 
 
 def _level(error: HubError) -> int:
