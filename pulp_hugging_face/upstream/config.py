@@ -63,16 +63,16 @@ class RemoteConfig:
         Tell whether a redirect may lead there: http(s), no step down from TLS, a known host.
 
         The remote's own host counts only on its own port, or on https where it was http: another
-        port of the same host is another service.
+        port of the same host is another service, and must be named in `redirect_hosts`.
         """
         base = self.base
         if url.scheme not in ("http", "https") or not url.host or url.user is not None:
             return False
         if base.scheme == "https" and url.scheme != "https":
             return False
-        if url.host == base.host:
-            upgraded = url.scheme == "https" and url.port == 443
-            return self.is_own(url) or upgraded
+        upgraded = url.host == base.host and url.scheme == "https" and url.port == 443
+        if self.is_own(url) or upgraded:
+            return True
         return any(host_matches(url.host, pattern) for pattern in self.redirect_hosts)
 
     def ssl_context(self) -> ssl.SSLContext:
