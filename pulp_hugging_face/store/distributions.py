@@ -14,7 +14,7 @@ from pulp_hugging_face.app.models import HuggingFaceDistribution, HuggingFaceRem
 from pulp_hugging_face.app.models.changes import CHANNEL
 from pulp_hugging_face.upstream.config import RemoteConfig
 
-from .db import Database, connection_parameters
+from .db import DATABASE_ERRORS, Database, connection_parameters
 from .views import RemoteView, View
 
 log = logging.getLogger("pulp_hugging_face.store")
@@ -72,7 +72,10 @@ class Distributions:
             if self._age() <= max_age:
                 return
             started = time.monotonic()
-            self._views = await self._database.call(load_views)
+            try:
+                self._views = await self._database.call(load_views)
+            except DATABASE_ERRORS as error:
+                log.warning("Distributions cannot be reloaded: %s", error)
             self._loaded_at = started
 
     def listen(self) -> None:
