@@ -104,6 +104,8 @@ def _lfs_from_json(lfs: Any) -> Lfs | None:
         raise TypeError("lfs is not an object")
     sha256 = str(lfs.get("oid") or lfs["sha256"]).removeprefix("sha256:")
     size = int(lfs["size"])
+    if not BlobId(sha256, size).is_sha256:
+        raise ValueError(f"not a sha256: {sha256}")
     pointer_size = lfs.get("pointerSize") or len(_POINTER_TEXT.format(sha256, size))
     return Lfs(sha256, size, int(pointer_size))
 

@@ -3,12 +3,15 @@
 import base64
 import binascii
 import json
+import re
 from urllib.parse import urlencode
 
 from .errors import BadRequest
+from .names import check_path
 
 PAGE_SIZE = 1000
 EXPANDED_PAGE_SIZE = 50
+_NUMBER = re.compile(r"[1-9][0-9]*")
 
 
 def encode_cursor(path: str) -> str:
@@ -22,10 +25,11 @@ def decode_cursor(cursor: str | None) -> str | None:
         return None
     try:
         after = json.loads(base64.urlsafe_b64decode(cursor))["after"]
-    except (binascii.Error, ValueError, KeyError, TypeError) as error:
+        if not isinstance(after, str):
+            raise TypeError("not a path")
+        check_path(after)
+    except (binascii.Error, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadRequest("Invalid cursor") from error
-    if not isinstance(after, str):
-        raise BadRequest("Invalid cursor")
     return after
 
 
@@ -34,9 +38,10 @@ def page_size(limit: str | None, *, expanded: bool) -> int:
     largest = EXPANDED_PAGE_SIZE if expanded else PAGE_SIZE
     if not limit:
         return largest
-    if not limit.isdecimal() or int(limit) == 0:
+    if not _NUMBER.fullmatch(limit):
         raise BadRequest(f"Invalid limit: {limit}")
-    return min(int(limit), largest)
+    # Longer numbers are larger than any page, and int() refuses thousands of digits.
+    return min(int(limit), largest) if len(limit) < 10 else largest
 
 
 def next_link(url: str, query: list[tuple[str, str]], cursor: str) -> str:
