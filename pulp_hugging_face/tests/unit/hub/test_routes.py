@@ -1,0 +1,218 @@
+"""The grammar of §1.1 and §2.3, on raw paths."""
+
+from urllib.parse import urlsplit
+
+import huggingface_hub
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pulp_hugging_face.hub.names import InvalidName, RepoId, RepoType, quote_path, quote_revision
+from pulp_hugging_face.hub.routes import (
+    AgentHarnesses,
+    Home,
+    Info,
+    PathsInfo,
+    Refs,
+    RepoRoute,
+    Resolve,
+    Route,
+    Telemetry,
+    TreeListing,
+    Unknown,
+    XetToken,
+    parse,
+)
+
+from .strategies import paths, repos, revisions, shas
+
+SHA = "0123456789abcdef0123456789abcdef01234567"
+GPT2 = RepoId(RepoType.MODEL, "gpt2")
+ORG = RepoId(RepoType.MODEL, "org/repo")
+DATASET = RepoId(RepoType.DATASET, "org/repo")
+SQUAD = RepoId(RepoType.DATASET, "squad")
+SPACE = RepoId(RepoType.SPACE, "org/repo")
+
+
+@pytest.mark.parametrize(
+    ("raw", "route"),
+    [
+        ("/org/repo/resolve/main/config.json", Resolve(ORG, "main", "config.json")),
+        ("/gpt2/resolve/main/config.json", Resolve(GPT2, "main", "config.json")),
+        ("/datasets/squad/resolve/main/a/b", Resolve(SQUAD, "main", "a/b")),
+        ("/datasets/org/repo/resolve/main/a/b", Resolve(DATASET, "main", "a/b")),
+        ("/spaces/org/repo/resolve/main/app.py", Resolve(SPACE, "main", "app.py")),
+        ("/org/repo/resolve/HEAD/x", Resolve(ORG, "main", "x")),
+        (f"/org/repo/resolve/{SHA}/x", Resolve(ORG, SHA, "x")),
+        ("/org/repo/resolve/refs%2Fpr%2F1/x", Resolve(ORG, "refs/pr/1", "x")),
+        ("/org/repo/resolve/refs/pr/1/x", Resolve(ORG, "refs/pr/1", "x")),
+        ("/org/repo/resolve/refs%2fconvert%2fparquet/x", Resolve(ORG, "refs/convert/parquet", "x")),
+        ("/org/repo/resolve/refs/convert/parquet/a/b", Resolve(ORG, "refs/convert/parquet", "a/b")),
+        ("/org/repo/resolve/refs%2Fheads%2Fdev/x", Resolve(ORG, "dev", "x")),
+        ("/org/repo/resolve/feat%2Fx/y", Resolve(ORG, "feat/x", "y")),
+        ("/org/repo/resolve/main/a%20b/%23%3F%2541.txt", Resolve(ORG, "main", "a b/#?%41.txt")),
+        ("/org/repo/resolve/main/resolve/main/x", Resolve(ORG, "main", "resolve/main/x")),
+        ("/org/repo/resolve/main/a%2Fb", Resolve(ORG, "main", "a/b")),
+        ("//org//repo//resolve//main//x", Resolve(ORG, "main", "x")),
+        ("/org/repo/resolve/main/x/", Resolve(ORG, "main", "x")),
+        (f"/api/resolve-cache/models/org/repo/{SHA}/a/b", Resolve(ORG, SHA, "a/b")),
+        (f"/api/resolve-cache/datasets/squad/{SHA}/a", Resolve(SQUAD, SHA, "a")),
+    ],
+)
+def test_addresses_of_files(raw: str, route: Route) -> None:
+    assert parse(raw) == route
+
+
+@pytest.mark.parametrize(
+    ("raw", "route"),
+    [
+        ("/api/models/gpt2", Info(GPT2)),
+        ("/api/models/org/repo", Info(ORG)),
+        ("/api/datasets/org/repo", Info(DATASET)),
+        ("/api/spaces/org/repo/", Info(SPACE)),
+        ("//api//models//org/repo", Info(ORG)),
+        ("/api/models/org/repo/revision/main", Info(ORG, "main")),
+        ("/api/models/org/repo/revision/HEAD", Info(ORG, "main")),
+        ("/api/models/gpt2/revision/refs%2Fpr%2F3", Info(GPT2, "refs/pr/3")),
+        ("/api/models/org/repo/revision/refs/pr/3", Info(ORG, "refs/pr/3")),
+        ("/api/models/org/repo/tree/main", TreeListing(ORG, "main")),
+        ("/api/models/gpt2/tree/main", TreeListing(GPT2, "main")),
+        ("/api/models/gpt2/tree/refs/pr/1", TreeListing(GPT2, "refs/pr/1")),
+        ("/api/models/gpt2/tree/refs/pr/1/a/b", TreeListing(GPT2, "refs/pr/1", "a/b")),
+        ("/api/models/org/repo/tree/main/data%2Fen", TreeListing(ORG, "main", "data/en")),
+        ("/api/models/org/repo/tree/main/data/en", TreeListing(ORG, "main", "data/en")),
+        ("/api/models/org/repo/tree/feat%2Fx/tree", TreeListing(ORG, "feat/x", "tree")),
+        ("/api/models/org/repo/paths-info/main", PathsInfo(ORG, "main")),
+        ("/api/datasets/squad/paths-info/refs%2Fpr%2F1", PathsInfo(SQUAD, "refs/pr/1")),
+        ("/api/models/org/repo/refs", Refs(ORG)),
+        ("/api/models/gpt2/refs", Refs(GPT2)),
+        ("/api/models/gpt2/xet-read-token/main", XetToken(GPT2)),
+        (f"/api/datasets/org/repo/xet-write-token/{SHA}", XetToken(DATASET)),
+        ("/api/agent-harnesses", AgentHarnesses()),
+        ("/api/telemetry/hf_hub/snapshot_download", Telemetry()),
+        ("", Home()),
+        ("/", Home()),
+        ("//", Home()),
+    ],
+)
+def test_addresses_of_the_api(raw: str, route: Route) -> None:
+    assert parse(raw) == route
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "/api/whoami-v2",
+        "/api",
+        "/api/models",
+        "/api/kernels/org/x",
+        "/api/resolve-cache",
+        "/api/resolve-cache/models/org/repo/main/x",
+        f"/api/resolve-cache/models/org/repo/{SHA}",
+        "/api/models/org/repo/commits/main",
+        "/api/models/org/repo/revision/main/extra",
+        "/api/models/org/repo/paths-info/main/extra",
+        "/api/models/org/repo/tree",
+        "/api/models/gpt2/commits/main",
+        "/api/repos/create",
+    ],
+)
+def test_other_addresses_below_api_are_unknown_to_the_api(raw: str) -> None:
+    route = parse(raw)
+    assert isinstance(route, Unknown) and route.api
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "/org/repo",
+        "/gpt2",
+        "/org/repo/blob/main/x",
+        "/org/repo.git/info/refs",
+        "/a/b/c/resolve/x/y",
+        "/org/repo/resolve/main",
+        "/kernels/org/x/resolve/main/y",
+        "/datasets",
+        "/favicon.ico",
+    ],
+)
+def test_addresses_that_are_no_file_are_unknown(raw: str) -> None:
+    route = parse(raw)
+    assert isinstance(route, Unknown) and not route.api
+
+
+def test_a_file_of_a_legacy_id_under_the_api_form_is_a_repository() -> None:
+    """0.x clients ask for `/api/models/gpt2/config.json` first; RepoNotFound answers it (§1.1)."""
+    assert parse("/api/models/gpt2/config.json") == Info(RepoId(RepoType.MODEL, "gpt2/config.json"))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "/org/repo/resolve/main/..%2F..%2Fetc",
+        "/org/repo/resolve/main/../x",
+        "/org/../resolve/main/x",
+        "/org/repo/resolve/main/a%00b",
+        "/org/repo/resolve/main/%FF",
+        "/org/repo/resolve/%FF/x",
+        "/org/repo/resolve/..%2F..%2Fadmin/x",
+        "/a%2Fb/c/resolve/main/x",
+        "/%00/resolve/main/x",
+        "/org/repo%0A/resolve/main/x",
+        "/org/repo%0d%0aX:y/resolve/main/x",
+        "/org/repo/resolve/",
+        "/api/models/..%2Fsecret/tree/main",
+        "/api/models/org/repo/tree/main/..%2Fx",
+        "/api/models/org%2Frepo/x/revision/main",
+        "/api/models/org/repo/revision/a%0Ab",
+        "/org/r%C3%A9po/resolve/main/x",
+    ],
+)
+def test_impossible_names_are_refused(raw: str) -> None:
+    with pytest.raises(InvalidName):
+        parse(raw)
+
+
+@given(repos, revisions.filter(lambda name: name != "refs"), paths)
+def test_every_url_of_the_python_client_parses_back(repo: RepoId, revision: str, path: str) -> None:
+    url = huggingface_hub.hf_hub_url(
+        repo.id, path, repo_type=repo.type.value, revision=revision, endpoint="http://hub.test"
+    )
+    assert "?" not in url and "#" not in url
+    assert parse(urlsplit(url).path) == Resolve(repo, revision, path)
+
+
+@given(repos, revisions.filter(lambda name: name != "refs"), paths)
+def test_every_listing_of_the_python_client_parses_back(
+    repo: RepoId, revision: str, path: str
+) -> None:
+    """`list_repo_tree` quotes the inner slashes of the path too."""
+    base = f"/{repo.api_path}/tree/{quote_revision(revision)}"
+    assert parse(base) == TreeListing(repo, revision)
+    assert parse(f"{base}/{quote_revision(path)}") == TreeListing(repo, revision, path)
+    assert parse(f"{base}/{quote_path(path)}") == TreeListing(repo, revision, path)
+
+
+@given(repos, revisions)
+def test_every_question_about_a_revision_parses_back(repo: RepoId, revision: str) -> None:
+    quoted = quote_revision(revision)
+    assert parse(f"/{repo.api_path}/revision/{quoted}") == Info(repo, revision)
+    assert parse(f"/{repo.api_path}/paths-info/{quoted}") == PathsInfo(repo, revision)
+
+
+@given(repos, shas, paths)
+def test_commit_pinned_hops_parse_back(repo: RepoId, sha: str, path: str) -> None:
+    raw = f"/api/resolve-cache/{repo.type.plural}/{repo.id}/{sha}/{quote_path(path)}"
+    assert parse(raw) == Resolve(repo, sha, path)
+
+
+@given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size=60))
+def test_any_raw_path_is_a_route_or_an_invalid_name(raw: str) -> None:
+    try:
+        route = parse("/" + raw)
+    except InvalidName:
+        return
+    if isinstance(route, RepoRoute):
+        assert RepoId.parse(route.repo.type, route.repo.id) == route.repo
+    if isinstance(route, Resolve):
+        assert route.path and ".." not in route.path.split("/")
