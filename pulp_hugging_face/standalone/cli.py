@@ -41,7 +41,11 @@ def parser() -> argparse.ArgumentParser:
         ("down", _down, "stop what runs on the data folder and wait for its end"),
     ):
         command = commands.add_parser(
-            name, help=sentence, description=sentence, epilog=_variables(name)
+            name,
+            help=sentence,
+            description=sentence,
+            epilog=_variables(name),
+            allow_abbrev=False,
         )
         command.set_defaults(run=run)
         for option in OPTIONS:

@@ -110,12 +110,12 @@ def _contents(connection: psycopg.Connection) -> Contents:
     applied = set(connection.execute("SELECT app, name FROM django_migrations").fetchall())
     known = {(label, name) for label, name, _ in migrations()}
     _refuse_newer(applied, known)
+    admin = _has_admin(connection)
     if not known <= applied:
-        return Contents(False, False, None, False)
-    admin = connection.execute("SELECT 1 FROM auth_user WHERE username = 'admin'").fetchone()
+        return Contents(False, admin, None, False)
     remote = _remote(connection)
     defaults = remote is not None and _has_endpoint(connection)
-    return Contents(True, admin is not None, remote, defaults)
+    return Contents(True, admin, remote, defaults)
 
 
 def _refuse_newer(applied: set[tuple[str, str]], known: set[tuple[str, str]]) -> None:
@@ -139,6 +139,13 @@ def _number(name: str) -> int:
 def _has_table(connection: psycopg.Connection, name: str) -> bool:
     row = connection.execute("SELECT to_regclass(%s)", [f"public.{name}"]).fetchone()
     return row is not None and row[0] is not None
+
+
+def _has_admin(connection: psycopg.Connection) -> bool:
+    if not _has_table(connection, "auth_user"):
+        return False
+    query = "SELECT 1 FROM auth_user WHERE username = 'admin'"
+    return connection.execute(query).fetchone() is not None
 
 
 def _remote(connection: psycopg.Connection) -> Remote | None:

@@ -84,6 +84,9 @@ class DataDir:
                 file.write(b"\0" * 4096)
                 file.flush()
                 os.fsync(file.fileno())
+        except OSError as error:
+            error.filename = folder
+            raise
         finally:
             probe.unlink(missing_ok=True)
 
@@ -99,10 +102,8 @@ class DataDir:
         try:
             yield
         except OSError as error:
-            if error.errno not in _REASONS:
-                raise
             where = error.filename or self.root
-            reason = _REASONS[error.errno]
+            reason = _REASONS.get(error.errno or 0) or error.strerror or str(error)
             if str(where) != str(self.root):
                 reason = f"{where}: {reason}"
             raise DataFolderUnusable(self.root, reason) from None

@@ -50,7 +50,7 @@ class AlreadyRunning(StandaloneError):
 
     def __init__(self, data: Path, pid: int | None, address: str | None) -> None:
         what = f"process {pid}" if pid else "another process"
-        where = f" and serves {address}" if address else ""
+        where = f", serving {address}" if address else ""
         super().__init__(
             f"Pulp already runs on {data} ({what}{where}); "
             f"stop it with `pulp-hf down --data {data}` or choose another --data."

@@ -33,6 +33,7 @@ def reserve(host: str, port: int, flag: str) -> socket.socket:
     except OSError as error:
         sock.close()
         reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
+        flag = "--bind" if error.errno == errno.EADDRNOTAVAIL else flag
         raise PortUnavailable(flag, host, port, reason) from None
     return sock
 

@@ -102,7 +102,8 @@ def _socket_folder(data: DataDir) -> Path:
     remembered = data.root / "socket_folder"
     with contextlib.suppress(OSError):
         known = Path(remembered.read_text().strip())
-        if known.is_dir() and not known.is_symlink():
+        # Not one that somebody else put there after ours was cleared away.
+        if known.lstat().st_uid in (os.geteuid(), data.postgres.stat().st_uid):
             return known
     folder = Path(tempfile.mkdtemp(prefix="pulp-hf-", dir=_short_temporary_folder(longest)))
     data.write(remembered, f"{folder}\n", private=True)

@@ -45,11 +45,12 @@ def plan(instance: Instance, contents: Contents) -> Plan:
 def carry_out(plan: Plan, contents: Contents, instance: Instance) -> str | None:
     """Do it in one management command; returns the password if a generated one was set."""
     data, options = instance.data, instance.options
-    password = data.ensure_admin_password(options.admin_password)
+    # An admin who is there already (in a database that was named to us) keeps their password.
+    keep = contents.admin and options.admin_password is None
+    password = None if keep else data.ensure_admin_password(options.admin_password)
     request = {
         "migrate": plan.migrate,
         "admin_password": password,
-        "keep_admin": options.admin_password is None and contents.admin,
         "remote": _fields(options.remote_fields()),
         "defaults": {"url": DEFAULT_UPSTREAM, "policy": "on_demand"},
     }

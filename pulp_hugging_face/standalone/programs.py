@@ -4,6 +4,7 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
+from pathlib import Path
 
 from .children import Child, Spec
 from .instance import Instance
@@ -90,12 +91,16 @@ def _command(script: str) -> list[str]:
     """
     Return how to run a console script of pulpcore with this very interpreter.
 
-    Not by its path: scripts are not always beside the interpreter (user installs, zipapps). `-P`
-    keeps the working folder, which is full of other people's files, out of the import path.
+    By its file, so that it can be recognised in a list of processes; where scripts are not beside
+    the interpreter (user installs), by its entry point.
     """
+    file = Path(sys.executable).parent / script
+    if file.exists():
+        return [sys.executable, str(file)]
     found = next(iter(entry_points(group="console_scripts", name=script)))
     run = (
         f"import sys; sys.argv[0] = {script!r};"
         f" from {found.module} import {found.attr} as run; sys.exit(run())"
     )
+    # -P keeps the working folder out of the import path.
     return [sys.executable, "-P", "-c", run]

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import sys
+from datetime import datetime
 from typing import TextIO
 
 from .database import Remote
@@ -15,10 +16,13 @@ class Screen:
 
     def __init__(self, *, as_json: bool = False) -> None:
         self._as_json = as_json
+        # What is said once it runs may be read much later, in a log.
+        self._dated = False
 
     def progress(self, line: str) -> None:
         """Say what is being done, or that a process had to be started again."""
-        self._write(line, sys.stderr if self._as_json else sys.stdout)
+        now = f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z} " if self._dated else ""
+        self._write(now + line, sys.stderr if self._as_json else sys.stdout)
 
     def ready(
         self, instance: Instance, remote: Remote | None, password: str | None, seconds: float
@@ -28,6 +32,7 @@ class Screen:
             self._write(json.dumps(ready_json(instance)), sys.stdout)
         else:
             self._write(ready_text(instance, remote, password, seconds), sys.stdout)
+        self._dated = True
 
     def _write(self, text: str, out: TextIO) -> None:
         # Whoever read the screen may be gone; the service is not worth less for it.
@@ -69,7 +74,9 @@ def ready_text(
 def _password(instance: Instance, password: str | None) -> str:
     if password is not None:
         return f"password {password} (shown once; kept in {instance.data.admin_password})"
-    return f"password in {instance.data.admin_password}"
+    if instance.data.admin_password.exists():
+        return f"password in {instance.data.admin_password}"
+    return "password as it was set"
 
 
 def _upstream(remote: Remote | None) -> str:

@@ -144,12 +144,12 @@ def _one_of(raw: str, allowed: tuple[str, ...]) -> str:
 
 def database_url(raw: str) -> str:
     """Return the URL of a PostgreSQL database."""
-    expected = "a postgresql:// address (the value is not shown)"
+    expected = "an address like postgresql://user:password@host:5432/database"
     try:
         parts = urlsplit(raw.strip())
         _ = parts.port
     except ValueError:
         raise Unfit(expected) from None
     if parts.scheme not in ("postgres", "postgresql") or len(parts.path) < 2:
-        raise Unfit(expected + " that names a database")
+        raise Unfit(expected)
     return raw.strip()
