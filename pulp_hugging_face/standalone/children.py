@@ -15,7 +15,6 @@ from .processes import ProcessId
 
 # A life shorter than this counts as a quick death.
 QUICK_DEATH_SECONDS = 30.0
-MAX_QUICK_DEATHS = 5
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 8.0
 LOG_LIMIT = 32 * 1024 * 1024
@@ -49,10 +48,10 @@ class Backoff:
 
     quick_deaths: int = 0
 
-    def died(self, lived: float) -> float | None:
+    def died(self, lived: float, patience: int) -> float | None:
         """Return the seconds to wait before the next start, None to give up."""
         self.quick_deaths = self.quick_deaths + 1 if lived < QUICK_DEATH_SECONDS else 1
-        if self.quick_deaths >= MAX_QUICK_DEATHS:
+        if self.quick_deaths >= patience:
             return None
         return min(LONGEST_DELAY, FIRST_DELAY * 2 ** (self.quick_deaths - 1))
 

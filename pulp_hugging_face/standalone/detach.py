@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,6 +45,9 @@ def run(body: Callable[[Background], int]) -> int:
         code = 1
         try:
             code = body(Background(status[1]))
+        except BaseException:
+            # The end of this process: what nobody foresaw must not vanish silently.
+            traceback.print_exc()
         finally:
             sys.stdout.flush()
             sys.stderr.flush()

@@ -9,6 +9,10 @@ from .signals import Signals
 
 TICK = 1.0
 LOG_CHECK_SECONDS = 60.0
+# Quick deaths in a row until we give up: what never worked is rarely healed by repetition, what
+# worked deserves some patience (a full disk, a database that restarts).
+PATIENCE_AT_START = 3
+PATIENCE = 6
 
 
 class Supervisor:
@@ -29,6 +33,7 @@ class Supervisor:
         self.children: list[Child] = []
         self.changed = changed
         self.note = note
+        self.patience = PATIENCE_AT_START
         self._logs_checked = time.monotonic()
 
     def start(self, child: Child) -> None:
@@ -39,6 +44,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Look after the children until asked to stop (Stopped) or one is hopeless."""
+        self.patience = PATIENCE
         while True:
             self.wait(TICK)
 
@@ -63,7 +69,7 @@ class Supervisor:
                 rotate(child.spec.log)
 
     def _bury(self, child: Child) -> None:
-        delay = child.backoff.died(child.lived())
+        delay = child.backoff.died(child.lived(), self.patience)
         if delay is None:
             raise ChildGivenUp(
                 child.name, child.backoff.quick_deaths, child.how, child.spec.log, child.tail()

@@ -5,12 +5,11 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pulp_hugging_face.hub.hosts import is_host_pattern
+
 POLICIES = ("on_demand", "immediate", "streamed")
 TOKEN_MODES = ("shared", "client")
 LOG_LEVELS = ("debug", "info", "warning", "error")
-
-_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
-_HOST_PATTERN = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*", re.IGNORECASE)
 
 
 class Unfit(ValueError):
@@ -111,13 +110,10 @@ def password(raw: str) -> str:
 
 
 def host_pattern(raw: str) -> str:
-    """Return a host name, an IP address or `*.domain`, in lower case."""
+    """Return a host name or `*.domain`, in lower case."""
     stripped = raw.strip().lower()
-    try:
-        return str(ipaddress.ip_address(stripped.strip("[]")))
-    except ValueError:
-        if len(stripped) > 253 or not _HOST_PATTERN.fullmatch(stripped):
-            raise Unfit("a host name or *.domain (no scheme, port or path)") from None
+    if not is_host_pattern(stripped):
+        raise Unfit("a host name or *.domain (no scheme, port or path)")
     return stripped
 
 

@@ -1,0 +1,1 @@
+"""Tests of `pulp-hf`, without a database and without Pulp."""
