@@ -36,6 +36,8 @@ CHUNK = 1024 * 1024
 VERIFY_FIRST = 4 * CHUNK
 # Of larger files, this much at the end is kept back until the digest matched.
 HOLD_BACK = CHUNK
+# Written out this often on the way, so that the last sync is short: clients wait for it.
+SYNC_EVERY = 128 * CHUNK
 _BACKOFF = 0.5
 
 # Takes the fill, its verified file and the sha256; tells whether the bytes are kept now.
@@ -67,6 +69,8 @@ class Fill:
         self._error: HubError | None = None
         self._done = False
         self._readers = 0
+        self._synced = 0
+        self._syncing: asyncio.Future[Any] | None = None
         self._changed = asyncio.Event()
 
     @property
@@ -113,7 +117,7 @@ class Fill:
                 f"The upstream's bytes do not match their digest {self.blob.key}.", retry_after=5
             )
         if self.claims:
-            await self._call(self._file.sync)
+            await self._finish_sync(self._file)
             self.published = await publish(self, self._file.path, digester.sha256)
         self._released = self.blob.size
         self._notify()
@@ -154,9 +158,23 @@ class Fill:
             raise UpstreamInvalid("The upstream sent more bytes than the file has.")
         await self._call(_write_and_hash, file, digester, self._position, data)
         self._position += len(data)
+        self._sync_on_the_way(file)
         if self.blob.size > VERIFY_FIRST:
             self._released = max(0, min(self._position, self.blob.size - HOLD_BACK))
             self._notify()
+
+    def _sync_on_the_way(self, file: PartialFile) -> None:
+        if self._position - self._synced < SYNC_EVERY or not self.claims:
+            return
+        if self._syncing is None or self._syncing.done():
+            self._synced = self._position
+            loop = asyncio.get_running_loop()
+            self._syncing = loop.run_in_executor(self._executor, file.sync)
+
+    async def _finish_sync(self, file: PartialFile) -> None:
+        if self._syncing is not None:
+            await self._syncing
+        await self._call(file.sync)
 
     async def _call(self, function: Callable[..., Any], *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._executor, function, *args)

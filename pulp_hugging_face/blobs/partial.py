@@ -1,10 +1,14 @@
 """The partial file of a fill."""
 
+import errno
 import fcntl
 import logging
 import os
 import shutil
+import threading
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pulp_hugging_face.hub.digests import BlobId
@@ -36,29 +40,59 @@ class PartialFile:
         self.path = folder / f"{blob.key}.{uuid.uuid4().hex}{SUFFIX}"
         self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._lock = threading.Lock()
+        self._users = 0
+        self._closed = False
+
+    @contextmanager
+    def _in_use(self) -> Iterator[int]:
+        """
+        Yield the descriptor, which is not closed meanwhile: its number would be used anew, and a
+        late write of a cancelled fill would go into a file of somebody else.
+        """
+        with self._lock:
+            if self._closed:
+                raise OSError(errno.EBADF, "The partial file is closed")
+            self._users += 1
+        try:
+            yield self._fd
+        finally:
+            with self._lock:
+                self._users -= 1
+                self._close_if_unused()
+
+    def _close_if_unused(self) -> None:
+        if self._closed and self._users == 0:
+            os.close(self._fd)
 
     def write(self, offset: int, data: bytes) -> None:
         """Write all of `data` at `offset`. Raises OSError, e.g. on a full disk."""
         view = memoryview(data)
-        while view:
-            count = os.pwrite(self._fd, view, offset)
-            view, offset = view[count:], offset + count
+        with self._in_use() as fd:
+            while view:
+                count = os.pwrite(fd, view, offset)
+                view, offset = view[count:], offset + count
 
     def read(self, offset: int, count: int) -> bytes:
         """Return up to `count` bytes at `offset`. Works after the file was moved or removed."""
-        return os.pread(self._fd, count, offset)
+        with self._in_use() as fd:
+            return os.pread(fd, count, offset)
 
     def sync(self) -> None:
         """Make the content durable before it is published."""
-        os.fsync(self._fd)
+        with self._in_use() as fd:
+            os.fsync(fd)
 
     def remove(self) -> None:
         """Remove the file's name, if it still has it."""
         self.path.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Give back the file descriptor and the lock."""
-        os.close(self._fd)
+        """Give back the file descriptor and the lock, once nobody uses them."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._close_if_unused()
 
 
 def remove_abandoned(folder: Path) -> int:

@@ -168,7 +168,7 @@ class Trees:
         A listing that takes longer than a client waits goes on behind; meanwhile the upstream is
         asked about this one path. Raises EntryNotFound, and the upstream's HubError.
         """
-        while True:
+        for _ in range(path.count("/") + 3):  # each round lists one more directory of the path
             try:
                 return await self.entry(domain, commit, path)
             except NotListed as missing:
@@ -176,10 +176,11 @@ class Trees:
                 if known is not None:
                     return known
                 listing = self.list_missing(domain, commit, missing, client)
-                try:
-                    await asyncio.wait_for(listing, LISTING_PATIENCE)
-                except TimeoutError:
-                    return await self._ask_single(commit, path, client)
+            try:
+                await asyncio.wait_for(listing, LISTING_PATIENCE)
+            except TimeoutError:
+                return await self._ask_single(commit, path, client)
+        raise UpstreamInvalid("The upstream's listings lead nowhere.")
 
     async def _ask_single(self, commit: HeldCommit, path: str, client: HubClient | None) -> Entry:
         if client is None:
