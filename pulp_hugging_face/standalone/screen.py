@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import os
+import shutil
 import sys
 from datetime import datetime
 from typing import TextIO
@@ -62,13 +64,24 @@ def ready_text(
         ("Upstream", _upstream(remote)),
         ("Data", str(data)),
         ("Logs", str(instance.data.logs)),
-        ("Stop", f"Ctrl-C, or: pulp-hf down --data {data}"),
+        ("Stop", f"Ctrl-C, or: {command()} down --data {data}"),
     ]
     table = "\n".join(f"  {name:<9}  {value}" for name, value in rows)
     return (
         f"\nPulp is ready ({seconds:.0f} s). Point Hugging Face clients to it:\n\n"
         f"  export HF_ENDPOINT={instance.endpoint}\n\n{table}\n"
     )
+
+
+def command() -> str:
+    """Return how this program can be called from here: `make up` puts it on nobody's PATH."""
+    called = sys.argv[0]
+    name = os.path.basename(called)
+    if name != "pulp-hf":
+        return "pulp-hf"
+    found = shutil.which(name)
+    same = found is not None and os.path.realpath(found) == os.path.realpath(called)
+    return name if same else called
 
 
 def _password(instance: Instance, password: str | None) -> str:
