@@ -49,6 +49,11 @@ class Connection:
     def close(self) -> None:
         self._http.close()
 
+    @property
+    def local_port(self) -> int:
+        """Return our end's port, by which the server's end can be found."""
+        return int(self._http.sock.getsockname()[1])
+
     def send(self, method: str, target: str, headers: Mapping[str, str] = {}, body: bytes = b""):
         """Send a request without waiting; `target` is appended to the URL's path as it is."""
         self._http.putrequest(
@@ -71,6 +76,7 @@ class Connection:
             broken = bool(answer.length)
         except (http.client.IncompleteRead, ConnectionError):
             broken = True
+        answer.close()
         return Reply(answer.status, headers, b"".join(pieces), broken, answer.reason)
 
     def ask(

@@ -1,0 +1,64 @@
+"""What is held, kept and recorded: looked up from outside by REST, and which worker serves whom."""
+
+from pathlib import Path
+from typing import Any
+
+from .caches import Cache, eventually
+
+
+def commit_unit(cache: Cache, repo_id: str, sha: str) -> dict[str, Any]:
+    """Return the content unit of a commit."""
+    rest = cache.stack.rest
+    (found,) = rest.list(rest.COMMITS, repo_id=repo_id, sha=sha)
+    return found
+
+
+def held_paths(cache: Cache, repo_id: str, sha: str) -> set[str]:
+    """Return which files of a commit are held, as the REST API tells it."""
+    files = cache.stack.rest.list(commit_unit(cache, repo_id, sha)["files_href"])
+    return {file["path"] for file in files if file["held"]}
+
+
+def versions(cache: Cache) -> list[dict[str, Any]]:
+    """Return the versions of the cache's repository, newest first."""
+    assert cache.repository is not None
+    return cache.stack.rest.list(cache.repository["versions_href"])
+
+
+def added(cache: Cache, kind: str) -> int:
+    """Return how many units ("commit", "ref") the repository's newest version has."""
+    present = versions(cache)[0]["content_summary"]["present"]
+    return int(present.get(f"hugging_face.{kind}", {"count": 0})["count"])
+
+
+def wait_for_commits(cache: Cache, count: int) -> None:
+    """Wait until the batch of what was pulled through has joined the repository."""
+    eventually(lambda: added(cache, "commit") >= count)
+
+
+def worker_of(pids: list[int], local_port: int) -> int:
+    """Return which content worker holds the connection that comes from a port of ours."""
+    inode = _server_inode(local_port)
+    for pid in pids:
+        links = (link.readlink() for link in _descriptors(pid))
+        if any(str(target) == f"socket:[{inode}]" for target in links):
+            return pid
+    raise LookupError(f"no worker holds the connection from port {local_port}")
+
+
+def _descriptors(pid: int) -> list[Path]:
+    return [link for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()]
+
+
+def _server_inode(port: int) -> str:
+    """Return the inode of the accepted socket: the one whose remote port is ours."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    rows = (line.split() for line in lines)
+    return next(row[9] for row in rows if int(row[2].split(":")[1], 16) == port and row[9] != "0")
+
+
+def content_workers(cache: Cache) -> list[int]:
+    """Return the process ids of the content app's workers."""
+    parent = cache.stack.child("content app")
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text()
+    return [int(pid) for pid in children.split()]

@@ -1,0 +1,215 @@
+"""A bad upstream is never visible as a good file, nothing bad is kept, and healing needs nobody."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pulp_hugging_face.tests.hub import Fault
+
+from . import wire
+from .caches import KIB, MIB, Cache, eventually, fresh_repo, random_file
+from .clients.machine import ClientError
+from .inspect_stack import content_workers, held_paths, worker_of
+
+FILES = {"text.txt": 200 * KIB, "small.bin": 300 * KIB, "large.bin": 9 * MIB}
+FAULTS: dict[str, dict[str, Any]] = {
+    "corrupt": {"mode": "corrupt"},
+    "corrupt at the end": {"mode": "corrupt", "after": -1},
+    "short": {"mode": "short"},
+    "empty": {"mode": "short", "after": 0},
+    "cut": {"mode": "cut", "after": 0},
+    "wrong_length": {"mode": "wrong_length"},
+    "mislabelled": {"mode": "mislabelled"},
+    "mislabelled, same size": {"mode": "mislabelled", "text": "same size"},
+    "chunked and corrupt": {"mode": "corrupt", "chunked": True},
+    "chunked and short": {"mode": "short", "chunked": True},
+}
+
+
+def arm(hub: Any, path: str, fault: dict[str, Any]) -> None:
+    """Set a fault on the bytes of a file, wherever they come from."""
+    fields, size = dict(fault), FILES[path]
+    kind = "resolve_cache" if path == "text.txt" else "cdn_get"
+    if fields.get("after") == -1:
+        fields["after"] = size - 16
+    if fields.get("text") == "same size":
+        fields["text"] = "x" * size
+    if fields.pop("chunked", False):
+        hub.fault("chunked", kind=kind)
+    hub.fault(Fault(kind=kind, **fields))
+
+
+@pytest.fixture
+def repo_id(hub) -> str:
+    return fresh_repo(hub, {path: random_file(size) for path, size in FILES.items()})
+
+
+@pytest.mark.parametrize("path", FILES)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_no_bad_file_reaches_a_client_and_the_next_request_succeeds(
+    hub, new_cache, repo_id, path, fault
+):
+    cache = new_cache(max_retries=1)
+    arm(hub, path, FAULTS[fault])
+    target = f"/{repo_id}/resolve/main/{path}"
+    reply = cache.get(target)
+    assert not reply.good, "a bad file looked complete"
+    assert reply.broken or (reply.status == 502 and reply.error_code)
+    truth = hub.bytes_of(repo_id, path)
+    if fault in ("cut", "short", "empty", "chunked and short"):
+        assert truth.startswith(reply.body if reply.status == 200 else b"")
+    assert held_paths(cache, repo_id, hub.sha(repo_id)) == set()
+    hub.clear_faults()
+    healed = cache.get(target)
+    assert healed.good and healed.body == truth
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_curl_notices(hub, new_cache, repo_id, path, tmp_path: Path):
+    """curl believes what the framing says: its exit code tells whether a file looked complete."""
+    cache = new_cache(max_retries=0)
+    arm(hub, path, FAULTS["corrupt"])
+    command = [
+        "curl",
+        "-sf",
+        "-o",
+        str(tmp_path / "f"),
+        f"{cache.url}/{repo_id}/resolve/main/{path}",
+    ]
+    assert subprocess.run(command, timeout=60).returncode != 0
+    hub.clear_faults()
+    assert subprocess.run(command, timeout=60).returncode == 0
+    assert (tmp_path / "f").read_bytes() == hub.bytes_of(repo_id, path)
+
+
+def test_clients_raise_and_recover(hub, new_machine, client_kind, new_cache):
+    repo_id = fresh_repo(hub, {"small.bin": random_file(300 * KIB)})
+    machine = new_machine(client_kind, new_cache(max_retries=0))
+    arm(hub, "small.bin", FAULTS["corrupt"])
+    with pytest.raises(ClientError):
+        machine.do("download", repo_id=repo_id, filename="small.bin")
+    hub.clear_faults()
+    got = machine.do("download", repo_id=repo_id, filename="small.bin")
+    assert got["sha256"] == hub.file(repo_id, "small.bin").sha256
+
+
+def test_clients_never_keep_a_corrupt_large_file(hub, new_client, new_cache):
+    """The connection breaks before the end; the client tries again, and gives up."""
+    repo_id = fresh_repo(hub, {"large.bin": random_file(FILES["large.bin"])})
+    machine = new_client(new_cache(max_retries=0))
+    arm(hub, "large.bin", FAULTS["corrupt"])
+    with pytest.raises(ClientError):
+        machine.do("download", repo_id=repo_id, filename="large.bin")
+    hub.clear_faults()
+    got = machine.do("download", repo_id=repo_id, filename="large.bin")
+    assert got["sha256"] == hub.file(repo_id, "large.bin").sha256
+
+
+@pytest.mark.parametrize("fault", ["cut", "short"])
+@pytest.mark.parametrize("path", ["small.bin", "large.bin"])
+def test_a_transfer_that_ends_early_is_taken_up_where_it_stopped(hub, cache, repo_id, path, fault):
+    """Every answer but the last is cut after a third of the file."""
+    third = FILES[path] // 3
+    hub.fault(fault, kind="cdn_get", after=third, times=2)
+    reply = cache.get(f"/{repo_id}/resolve/main/{path}")
+    if fault == "short":  # well framed, so of a wrong length: refused at once, nothing is wasted
+        assert not reply.good or reply.body == hub.bytes_of(repo_id, path)
+        return
+    assert reply.good and reply.body == hub.bytes_of(repo_id, path)
+    ranges = [entry.headers.get("Range") for entry in hub.log(kind="cdn_get")]
+    assert len(ranges) == 3 and ranges[0] is None
+    assert all(asked and int(asked[6:].split("-")[0]) > third // 2 for asked in ranges[1:])
+    assert hub.counters().total_blob_bytes <= FILES[path] + 2 * 64 * KIB
+
+
+def test_a_stalled_transfer_is_taken_up_after_the_read_timeout(hub, new_cache, repo_id):
+    cache = new_cache(sock_read_timeout=1.0)
+    hub.fault("stall", kind="cdn_get", after=100_000, times=1)
+    reply = cache.get(f"/{repo_id}/resolve/main/small.bin")
+    assert reply.good and reply.body == hub.bytes_of(repo_id, "small.bin")
+
+
+def test_an_upstream_that_ignores_ranges_still_gives_the_right_file(hub, cache, repo_id):
+    hub.fault("cut", kind="cdn_get", after=3 * MIB, times=1)
+    hub.fault("ignore_range", kind="cdn_get")
+    reply = cache.get(f"/{repo_id}/resolve/main/large.bin")
+    assert reply.good and reply.body == hub.bytes_of(repo_id, "large.bin")
+
+
+def test_one_corrupt_answer_is_made_good_without_the_client_noticing(hub, cache, repo_id):
+    hub.fault("corrupt", kind="cdn_get", times=1)
+    reply = cache.get(f"/{repo_id}/resolve/main/small.bin")
+    assert reply.good and reply.body == hub.bytes_of(repo_id, "small.bin")
+
+
+def test_expired_addresses_are_fetched_anew(hub, cache, repo_id):
+    hub.fault("cut", kind="cdn_get", after=3 * MIB, times=1)
+    assert cache.get(f"/{repo_id}/resolve/main/large.bin").good
+    hub.expire_urls()
+    assert cache.get(f"/{repo_id}/resolve/main/small.bin").good
+
+
+def test_bytes_that_vanish_from_the_storage_are_fetched_again(hub, stack, cache):
+    repo_id = fresh_repo(hub, {"small.bin": random_file(300 * KIB)})
+    target = f"/{repo_id}/resolve/main/small.bin"
+    assert cache.get(target).good
+    digest = hub.file(repo_id, "small.bin").sha256
+    (stack.data / "media" / "artifact" / digest[:2] / digest[2:]).unlink()
+    reply = cache.get(target)
+    assert reply.good and reply.body == hub.bytes_of(repo_id, "small.bin")
+    hub.stop()
+    assert cache.get(target).body == reply.body
+
+
+def test_a_client_that_hangs_up_does_not_stop_the_download(hub, cache, repo_id):
+    hub.throttle(6 * MIB)
+    with wire.connection(cache.url) as connection:
+        connection.send("GET", f"/{repo_id}/resolve/main/large.bin")
+        hub.wait_for_request("cdn_get")
+    eventually(lambda: "large.bin" in held_paths(cache, repo_id, hub.sha(repo_id)))
+    assert hub.counters().of("cdn_get") == 1
+
+
+def test_parallel_cold_requests_cost_one_download_per_process(hub, cache, repo_id):
+    hub.throttle(6 * MIB)
+    replies = _in_parallel(cache, f"/{repo_id}/resolve/main/large.bin", 6)
+    assert {reply.body for reply in replies} == {hub.bytes_of(repo_id, "large.bin")}
+    assert 1 <= hub.counters().of("cdn_get") <= len(content_workers(cache))
+
+
+def test_clients_of_one_process_share_one_download(hub, cache, repo_id):
+    connections = [wire.Connection(cache.url) for _ in range(4)]
+    try:
+        same = _of_one_worker(cache, connections)
+        hub.throttle(6 * MIB)
+        for connection in same:
+            connection.send("GET", f"/{repo_id}/resolve/main/large.bin")
+        bodies = {connection.receive().body for connection in same}
+    finally:
+        for connection in connections:
+            connection.close()
+    assert bodies == {hub.bytes_of(repo_id, "large.bin")}
+    assert hub.counters().of("cdn_get") == 1
+
+
+def _of_one_worker(cache: Cache, connections: list[wire.Connection]) -> list[wire.Connection]:
+    """Return those connections that reached the same process as most."""
+    pids, by_worker = content_workers(cache), {}
+    for connection in connections:
+        assert connection.ask("GET", "/org/repo/resolve/main/config.json").good
+        by_worker.setdefault(worker_of(pids, connection.local_port), []).append(connection)
+    same = max(by_worker.values(), key=len)
+    assert len(same) >= 2
+    return same
+
+
+def _in_parallel(cache: Cache, target: str, count: int) -> list[wire.Reply]:
+    connections = [wire.Connection(cache.url) for _ in range(count)]
+    for connection in connections:
+        connection.send("GET", target)
+    replies = [connection.receive() for connection in connections]
+    for connection in connections:
+        connection.close()
+    return replies
