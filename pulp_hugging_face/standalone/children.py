@@ -6,9 +6,10 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from .privileges import dies_with_parent
 from .processes import ProcessId
@@ -53,7 +54,7 @@ class Backoff:
         self.quick_deaths = self.quick_deaths + 1 if lived < QUICK_DEATH_SECONDS else 1
         if self.quick_deaths >= patience:
             return None
-        return min(LONGEST_DELAY, FIRST_DELAY * 2 ** (self.quick_deaths - 1))
+        return min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** (self.quick_deaths - 1))
 
 
 class Child:
@@ -153,7 +154,7 @@ class Child:
 
 
 @contextlib.contextmanager
-def open_log(spec: Spec):  # type: ignore[no-untyped-def]
+def open_log(spec: Spec) -> Iterator[IO[bytes] | None]:
     """Yield where the child's output goes: its log, or None for the screen."""
     if spec.to_screen:
         yield None

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from .errors import DatabaseNewer, DatabaseUnusable
 from .settings import Database
@@ -60,9 +61,8 @@ def ensure(database: Database) -> None:
 
 
 def _connect(database: Database, name: str | None = None) -> psycopg.Connection:
-    return psycopg.connect(
-        **database.connection(name), connect_timeout=CONNECT_SECONDS, autocommit=True
-    )
+    parameters = {**database.connection(name), "connect_timeout": str(CONNECT_SECONDS)}
+    return psycopg.connect(make_conninfo(**parameters), autocommit=True)
 
 
 def _is_missing(error: psycopg.OperationalError) -> bool:

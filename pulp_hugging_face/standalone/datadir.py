@@ -123,7 +123,8 @@ class DataDir:
             os.close(descriptor)
             holder = self._lock_owner()
             endpoint = self.read_state().get("endpoint")
-            raise AlreadyRunning(self.root, holder and holder.pid, endpoint) from None
+            pid = holder.pid if holder else None
+            raise AlreadyRunning(self.root, pid, endpoint) from None
         try:
             own = ProcessId.of(os.getpid())
             os.ftruncate(descriptor, 0)

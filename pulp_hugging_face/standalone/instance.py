@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from . import database, ports
 from .datadir import DataDir
+from .errors import PortUnavailable
 from .options import Options
 from .processes import ProcessId
 from .signals import Signals
@@ -43,6 +44,8 @@ class Instance:
     def reserve_ports(self) -> None:
         """Bind both addresses; raises PortUnavailable."""
         options = self.options
+        if options.port and options.port == options.api_port:
+            raise PortUnavailable("--api-port", options.bind, options.port, "--port takes it")
         self.sockets["content"] = ports.reserve(options.bind, options.port, "--port")
         self.sockets["api"] = ports.reserve(options.bind, options.api_port, "--api-port")
 

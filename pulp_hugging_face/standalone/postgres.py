@@ -6,7 +6,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +62,7 @@ class Cluster:
             prepare=self.prepare(signal.SIGINT),
         )
 
-    def prepare(self, signum: signal.Signals):  # type: ignore[no-untyped-def]
+    def prepare(self, signum: signal.Signals) -> Callable[[], None]:
         """Return what runs before exec: the right user, and death with the supervisor."""
         if self.user is None:
             return privileges.dies_with_parent(signum)

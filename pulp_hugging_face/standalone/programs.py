@@ -3,6 +3,7 @@
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -20,8 +21,9 @@ def servers(instance: Instance) -> list[Child]:
 
 
 def manager(instance: Instance, command: str) -> Child:
-    """Return a management command (its log is shared: the preparation is one story)."""
-    return Child(_spec(instance, "setup", "pulpcore-manager", [command]))
+    """Return a management command; its output is read afterwards, so it never goes elsewhere."""
+    spec = _spec(instance, "setup", "pulpcore-manager", [command])
+    return Child(replace(spec, to_screen=False))
 
 
 def _content(instance: Instance) -> Spec:
