@@ -72,7 +72,7 @@ def _start(instance: Instance, screen: Screen) -> tuple[Database, str | None]:
     data = instance.data
     data.ensure_secrets()
     place = _database(instance, screen)
-    text = settings.render(data, place, instance.content_origin, instance.options)
+    text = settings.render(data, place, instance.configured_origin, instance.options)
     data.write(data.settings, text, private=True)
     database.ensure(place)
     contents = database.inspect(place)

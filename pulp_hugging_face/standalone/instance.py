@@ -1,5 +1,6 @@
 """One run of `pulp-hf up`: what it was asked for, what it holds, what others may know of it."""
 
+import ipaddress
 import os
 import secrets
 import socket
@@ -65,6 +66,17 @@ class Instance:
         return self.options.content_origin or self.content_url
 
     @property
+    def configured_origin(self) -> str | None:
+        """
+        Return the origin for Pulp's settings, None where only each request knows it.
+
+        A server on every interface has as many names as there are ways to it: its links then
+        begin with the one the client used.
+        """
+        on_all = ipaddress.ip_address(_numeric(self.options.bind)).is_unspecified
+        return self.options.content_origin or (None if on_all else self.content_url)
+
+    @property
     def endpoint(self) -> str:
         """Return the value for HF_ENDPOINT."""
         return self.content_origin + ENDPOINT_PATH
@@ -99,3 +111,7 @@ class Instance:
         self.data.state.unlink(missing_ok=True)
         for sock in self.sockets.values():
             sock.close()
+
+
+def _numeric(address: str) -> str:
+    return "127.0.0.1" if address == "localhost" else address

@@ -88,7 +88,7 @@ class Database:
         return {key: value for key, value in arguments.items() if value}
 
 
-def render(data: DataDir, database: Database, origin: str, options: Options) -> str:
+def render(data: DataDir, database: Database, origin: str | None, options: Options) -> str:
     """Return the text of settings.py."""
     level = options.log_level.upper()
     values: dict[str, object] = {
