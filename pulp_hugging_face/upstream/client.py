@@ -26,9 +26,11 @@ from pulp_hugging_face.hub.names import (
 
 from .egress import Egress, Request
 
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19})")
 _NEXT = re.compile(r'<([^>]+)>\s*;\s*rel="next"')
 _RETRY_DELAY = 0.3
+# A listing that goes on longer is no listing (ten million entries).
+_MAX_PAGES = 10_000
 
 
 @dataclass(frozen=True)
@@ -85,12 +87,12 @@ class HubClient:
         """Return the repository at a revision; renames are followed to the canonical id."""
         data = await self._json("GET", f"{repo.api_path}/revision/{quote_revision(revision)}")
         try:
-            canonical = RepoId.parse(repo.type, str(data["id"]))
-            sha = str(data["sha"])
+            repo_id, sha = data["id"], data["sha"]
+            if not isinstance(repo_id, str) or not is_sha(sha):
+                raise UpstreamInvalid("The upstream's info object has an invalid id or sha.")
+            canonical = RepoId.parse(repo.type, repo_id)
         except (KeyError, TypeError, InvalidName) as error:
             raise UpstreamInvalid("The upstream's info object has no id or sha.") from error
-        if not is_sha(sha):
-            raise UpstreamInvalid("The upstream's info object has an invalid sha.")
         return InfoAnswer(canonical, sha, data)
 
     async def tree(
@@ -99,11 +101,16 @@ class HubClient:
         """Yield the pages of a directory's listing; paths are full paths."""
         suffix = "/" + quote_path(path) if path else ""
         query = f"?recursive={'true' if recursive else 'false'}&expand=false"
-        target: str | None = f"{repo.api_path}/tree/{sha}{suffix}{query}"
-        while target:
+        target = f"{repo.api_path}/tree/{sha}{suffix}{query}"
+        for _ in range(_MAX_PAGES):
             items, link = await self._json_with_link("GET", target)
             yield _entries(items)
+            if link is None:
+                return
+            if link == target:
+                break
             target = link
+        raise UpstreamInvalid("The upstream's listing does not end.")
 
     async def paths_info(self, repo: RepoId, sha: str, paths: list[str]) -> list[Entry]:
         """Return the entries of some paths; those that do not exist are left out."""
@@ -172,7 +179,7 @@ class HubClient:
                 raise UpstreamTimeout("The upstream stopped sending.", retry_after=5) from error
             except (aiohttp.ClientError, OSError) as error:
                 raise UpstreamUnavailable("The upstream broke its answer.") from error
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise UpstreamInvalid("The upstream's answer is not JSON.") from error
             return data, _next_page(response)
 
@@ -196,18 +203,25 @@ def _objects(items: Iterable[Any]) -> Iterable[dict[str, Any]]:
 def _next_page(response: aiohttp.ClientResponse) -> str | None:
     """Return the URL of the next page, resolved against this one (egress checks its host)."""
     match = _NEXT.search(response.headers.get("Link", ""))
-    return str(response.url.join(URL(match.group(1), encoded=True))) if match else None
+    if match is None:
+        return None
+    try:
+        return str(response.url.join(URL(match.group(1), encoded=True)))
+    except ValueError as error:
+        raise UpstreamInvalid("The upstream's link to the next page is invalid.") from error
 
 
 def _offset(response: aiohttp.ClientResponse, size: int, start: int) -> int:
     """Return the offset a body begins at. Raises UpstreamInvalid for a body of another size."""
+    encoded = response.headers.get("Content-Encoding", "identity") != "identity"
     if response.status == 206:
+        if encoded:  # the range would be one of the encoded bytes
+            raise UpstreamInvalid("The upstream compressed a range.")
         match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
         if match is None or int(match.group(1)) != start or int(match.group(3)) != size:
             raise UpstreamInvalid("The upstream answered with another range than asked for.")
         return start
     length = response.headers.get("Content-Length")
-    encoded = response.headers.get("Content-Encoding", "identity") != "identity"
     if length is not None and not encoded and int(length) != size:
         raise UpstreamInvalid(f"The upstream's file has {length} bytes instead of {size}.")
     return 0

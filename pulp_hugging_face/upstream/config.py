@@ -56,7 +56,10 @@ class RemoteConfig:
 
     def is_own(self, url: URL) -> bool:
         """Tell whether a URL is of the remote's own origin (scheme, host and port)."""
-        return url.origin() == self.base.origin()
+        try:
+            return url.origin() == self.base.origin()
+        except ValueError:  # it has no host, or an impossible port
+            return False
 
     def may_redirect_to(self, url: URL) -> bool:
         """

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
@@ -33,6 +34,7 @@ REDIRECTS = (301, 302, 303, 307, 308)
 # aiohttp's default line limits are below what signed CDN addresses and Link headers need.
 _MAX_FIELD = 32 * 1024
 _READ_BUFFER = 1024 * 1024
+_SECONDS = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Request:
 
     method: str
     target: str
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     headers: Mapping[str, str] | None = None
     json: Any = None
     long: bool = False
@@ -71,7 +73,7 @@ class Egress:
             connector = aiohttp.TCPConnector(limit=0, ssl=self.config.ssl_context())
             self._session = aiohttp.ClientSession(
                 connector=connector,
-                headers={"User-Agent": USER_AGENT, **dict(self.config.headers)},
+                headers={"User-Agent": USER_AGENT},
                 max_field_size=_MAX_FIELD,
                 max_line_size=_MAX_FIELD,
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -106,7 +108,7 @@ class Egress:
         except (aiohttp.ClientError, OSError) as error:
             raise _unreachable(error) from error
         async with response:
-            _raise_for_status(self.config, response)
+            _raise_for_status(self.config, response, follow=request.follow)
             yield response
 
     async def _follow(self, request: Request) -> aiohttp.ClientResponse:
@@ -122,7 +124,7 @@ class Egress:
 
     def _absolute(self, target: str) -> URL:
         url = URL(target, encoded=True)
-        if not url.is_absolute():
+        if not url.scheme:
             return URL(f"{self.config.base}/{target}", encoded=True)
         if not self.config.is_own(url):
             raise UpstreamInvalid("The upstream named an address outside of its own host.")
@@ -131,9 +133,10 @@ class Egress:
     def _redirect_target(self, url: URL, location: str) -> URL:
         try:
             target = url.join(URL(location, encoded=True))
-        except ValueError as error:
+            permitted = self.config.may_redirect_to(target)
+        except ValueError as error:  # yarl looks at ports and hosts when they are asked for
             raise UpstreamInvalid("The upstream redirects to an invalid address.") from error
-        if not self.config.may_redirect_to(target):
+        if not permitted:
             log.warning("Redirect to %s refused: host not in redirect_hosts", target.host)
             raise UpstreamInvalid(
                 f"The upstream redirects to {target.host}, which the remote does not permit."
@@ -146,7 +149,7 @@ class Egress:
         return await self._get_session().request(
             request.method,
             url,
-            headers={**self._credentials(request, url), **(request.headers or {})},
+            headers={**self._own_headers(request, url), **(request.headers or {})},
             json=request.json,
             allow_redirects=False,
             timeout=self._timeout(long=request.long),
@@ -154,14 +157,18 @@ class Egress:
             proxy_auth=_basic(self.config.proxy_username, self.config.proxy_password),
         )
 
-    def _credentials(self, request: Request, url: URL) -> dict[str, str]:
-        """Return the Authorization header: for the remote's own origin only."""
+    def _own_headers(self, request: Request, url: URL) -> dict[str, str]:
+        """Return credentials and the remote's own headers: for its own origin only."""
         if not self.config.is_own(url):
             return {}
-        if request.token:
-            return {"Authorization": f"Bearer {request.token}"}
         basic = _basic(self.config.username, self.config.password)
-        return {"Authorization": basic.encode()} if basic else {}
+        authorization = f"Bearer {request.token}" if request.token else basic and basic.encode()
+        if not authorization:
+            return dict(self.config.headers)
+        others = {
+            name: value for name, value in self.config.headers if name.lower() != "authorization"
+        }
+        return {**others, "Authorization": authorization}
 
     def _timeout(self, *, long: bool) -> aiohttp.ClientTimeout:
         config = self.config
@@ -185,12 +192,15 @@ def _unreachable(error: Exception) -> UpstreamUnavailable:
     )
 
 
-def _raise_for_status(config: RemoteConfig, response: aiohttp.ClientResponse) -> None:
-    if response.status < 400:
-        return
-    raise _failure(
-        response.status, response.headers, own=config.is_own(response.url.with_fragment(None))
-    )
+def _raise_for_status(
+    config: RemoteConfig, response: aiohttp.ClientResponse, *, follow: bool
+) -> None:
+    if response.status >= 400:
+        raise _failure(
+            response.status, response.headers, own=config.is_own(response.url.with_fragment(None))
+        )
+    if follow and response.status not in (200, 206):
+        raise UpstreamInvalid(f"The upstream answered {response.status} to a question.")
 
 
 def _failure(status: int, headers: Mapping[str, str], *, own: bool) -> HubError:
@@ -210,7 +220,7 @@ def _failure(status: int, headers: Mapping[str, str], *, own: bool) -> HubError:
 
 def _seconds(text: str | None) -> int | None:
     """Return Retry-After in seconds; its date form is not used by the Hub (§2.1)."""
-    return int(text) if text is not None and text.isdecimal() else None
+    return int(text) if text is not None and _SECONDS.fullmatch(text) else None
 
 
 class EgressPool:
@@ -233,8 +243,10 @@ class EgressPool:
         """Close a replaced session once what it is transferring may have ended."""
 
         async def close() -> None:
-            await asyncio.sleep(3600)
-            await egress.close()
+            try:
+                await asyncio.sleep(3600)
+            finally:
+                await egress.close()
 
         task = asyncio.get_running_loop().create_task(close())
         self._closing.add(task)
@@ -242,8 +254,10 @@ class EgressPool:
 
     async def close(self) -> None:
         """Close all sessions."""
-        for task in self._closing:
+        closing = list(self._closing)
+        for task in closing:
             task.cancel()
+        await asyncio.gather(*closing, return_exceptions=True)
         for egress in self._by_remote.values():
             await egress.close()
         self._by_remote.clear()
