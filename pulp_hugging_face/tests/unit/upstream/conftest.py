@@ -1,0 +1,50 @@
+"""Fixtures of the way out: the fixture Hub, and clients that speak to it."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from pulp_hugging_face.tests.hub import FixtureHub
+from pulp_hugging_face.upstream.client import HubClient
+from pulp_hugging_face.upstream.config import RemoteConfig
+from pulp_hugging_face.upstream.egress import Egress
+
+
+@pytest.fixture(scope="session")
+def running_hub() -> Iterator[FixtureHub]:
+    with FixtureHub() as hub:
+        yield hub
+
+
+@pytest.fixture
+def hub(running_hub: FixtureHub) -> FixtureHub:
+    """One process for all tests of the session, in good weather and with an empty log."""
+    running_hub.reset_all()
+    return running_hub
+
+
+@pytest_asyncio.fixture
+async def egress() -> AsyncIterator[Callable[..., Egress]]:
+    """Make ways out that are closed at the end of the test."""
+    async with AsyncExitStack() as stack:
+
+        def make(url: str, **fields: Any) -> Egress:
+            fields = {"redirect_hosts": ("127.0.0.2",), **fields}
+            made = Egress(RemoteConfig("remote", url, **fields))
+            stack.push_async_callback(made.close)
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def client(egress: Callable[..., Egress]) -> Callable[..., HubClient]:
+    """Make clients of a Hub at a URL."""
+
+    def make(url: str, token: str | None = None, **fields: Any) -> HubClient:
+        return HubClient(egress(url, token=token, **fields), token)
+
+    return make
