@@ -36,6 +36,17 @@ def wait_for_commits(cache: Cache, count: int) -> None:
     eventually(lambda: added(cache, "commit") >= count)
 
 
+def wait_for_joining(cache: Cache, since: str) -> None:
+    """Wait until a batch joined a repository, also a hidden one that REST does not show."""
+    rest = cache.stack.rest
+
+    def done() -> bool:
+        tasks = rest.list("tasks/", name__contains="add_and_remove", pulp_created__gte=since)
+        return bool(tasks) and all(task["state"] == "completed" for task in tasks)
+
+    eventually(done)
+
+
 def worker_of(pids: list[int], local_port: int) -> int:
     """Return which content worker holds the connection that comes from a port of ours."""
     inode = _server_inode(local_port)

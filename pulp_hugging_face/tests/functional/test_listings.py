@@ -10,7 +10,7 @@ from .clients.venvs import HUB_036
 
 
 def test_a_listing_of_more_than_a_page(hub, machine):
-    expected = {path for path in hub.manifest("org/many")}
+    expected = set(hub.manifest("org/many"))
     entries = machine.do("tree", repo_id="org/many", recursive=True)
     files = [path for path, size in entries if size is not None]
     assert len(entries) == 1237 and len(files) == len(set(files))
@@ -154,11 +154,10 @@ EVERY_ANSWER = [
 
 def scan(hub, reply: wire.Reply) -> list[str]:
     """Return what leads past us: addresses of the upstream, hints at Xet."""
-    own_text = hub.bytes_of("org/repo", "README.md").decode()
-    text = "\n".join([*(f"{k}: {v}" for k, v in reply.headers.items()), reply.text.lower()])
-    assert own_text  # files are the Hub's users' own: they may say anything
+    headers = "\n".join(f"{name}: {value}" for name, value in reply.headers.items())
+    text = f"{headers}\n{reply.text}".lower()
     addresses = [hub.url, hub.cdn_url, "127.0.0.2", hub.url.removeprefix("http://")]
-    return [hint for hint in (*addresses, "xet") if hint.lower() in text.lower()]
+    return [hint for hint in (*addresses, "xet") if hint in text]
 
 
 @pytest.mark.parametrize("target", EVERY_ANSWER)

@@ -65,9 +65,13 @@ class Connection:
             self._http.putheader("Content-Length", str(len(body)))
         self._http.endheaders(body or None)
 
+    def begin(self) -> http.client.HTTPResponse:
+        """Read an answer's head; the body is for the caller to read."""
+        return self._http.getresponse()
+
     def receive(self) -> Reply:
         """Read an answer to its end."""
-        answer = self._http.getresponse()
+        answer = self.begin()
         headers = {name.lower(): value for name, value in answer.getheaders()}
         pieces, broken = [], False
         try:

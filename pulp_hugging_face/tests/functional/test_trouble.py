@@ -1,0 +1,99 @@
+"""What nobody knows yet, while the upstream is in trouble: honest answers, then recovery."""
+
+import time
+
+import pytest
+
+from . import wire
+from .caches import MIB, eventually, fresh_repo, random_file
+
+TROUBLE = {
+    "offline": ({"mode": "offline"}, 502, "UpstreamUnavailable"),
+    "500": ({"mode": "status", "status": 500}, 502, "UpstreamUnavailable"),
+    "503": ({"mode": "status", "status": 503, "headers": {"Retry-After": "17"}}, 502,
+            "UpstreamUnavailable"),
+    "429": ({"mode": "status", "status": 429, "headers": {"Retry-After": "33"}}, 429,
+            "UpstreamBusy"),
+    "slow": ({"mode": "slow_first_byte", "seconds": 30}, 504, "UpstreamTimeout"),
+    "a login page": ({"mode": "mislabelled", "kind": "api_info"}, 502, "UpstreamInvalid"),
+    "a bare 404": ({"mode": "status", "status": 404}, 502, "UpstreamInvalid"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TROUBLE)
+def test_an_unknown_repository_is_refused_honestly_and_found_later(hub, new_cache, name):
+    # With the default of 30 s the hung question would be waited for by all who come meanwhile.
+    cache, repo_id = new_cache(sock_read_timeout=2.0), fresh_repo(hub)
+    fault, status, code = TROUBLE[name]
+    hub.fault(**fault)
+    for target in (f"/{repo_id}/resolve/main/config.json", f"/api/models/{repo_id}"):
+        reply = cache.get(target)
+        assert (reply.status, reply.error_code) == (status, code)
+        assert reply.headers["x-error-message"]
+        if name != "a login page" and name != "a bare 404":
+            assert int(reply.headers["retry-after"]) > 0
+    if "Retry-After" in fault.get("headers", {}):
+        assert reply.headers["retry-after"] == fault["headers"]["Retry-After"]
+    hub.clear_faults()
+    body = hub.bytes_of(repo_id, "config.json")
+    eventually(lambda: cache.get(f"/{repo_id}/resolve/main/config.json").body == body, 5)
+
+
+def test_a_silent_upstream_is_given_up_before_clients_do(hub, cache):
+    """Clients wait ten seconds for an answer (§2.2)."""
+    repo_id = fresh_repo(hub)
+    hub.fault("slow_first_byte", seconds=15)
+    started = time.monotonic()
+    reply = cache.get(f"/{repo_id}/resolve/main/config.json")
+    assert time.monotonic() - started < 10
+    assert (reply.status, reply.error_code) == (504, "UpstreamTimeout")
+
+
+@pytest.mark.parametrize("name", ["offline", "503", "429"])
+def test_a_cold_file_of_a_known_commit_is_refused_honestly(hub, new_cache, name):
+    cache, repo_id = new_cache(max_retries=1), fresh_repo(hub)
+    assert cache.head(f"/{repo_id}/resolve/main/small.bin").status == 200
+    fault, status, code = TROUBLE[name]
+    hub.fault(**fault)
+    reply = cache.get(f"/{repo_id}/resolve/main/small.bin")
+    assert (reply.status, reply.error_code) == (status, code)
+    assert int(reply.headers["retry-after"]) > 0
+    hub.clear_faults()
+    assert cache.get(f"/{repo_id}/resolve/main/small.bin").good
+
+
+def test_the_storage_alone_may_be_in_trouble(hub, new_cache):
+    cache, repo_id = new_cache(max_retries=0), fresh_repo(hub)
+    hub.stop("cdn")
+    assert cache.get(f"/{repo_id}/resolve/main/config.json").good
+    assert cache.head(f"/{repo_id}/resolve/main/small.bin").status == 200
+    reply = cache.get(f"/{repo_id}/resolve/main/small.bin")
+    assert (reply.status, reply.error_code) == (502, "UpstreamUnavailable")
+    hub.start()
+    assert cache.get(f"/{repo_id}/resolve/main/small.bin").good
+
+
+def test_the_first_byte_of_a_large_file_does_not_wait_for_the_last(hub, cache):
+    """A proxy that fetches the whole file first kills every client (§2.2)."""
+    repo_id = fresh_repo(hub, {"large.bin": random_file(32 * MIB)})
+    hub.throttle(4 * MIB)
+    with wire.connection(cache.url) as connection:
+        started = time.monotonic()
+        connection.send("GET", f"/{repo_id}/resolve/main/large.bin")
+        answer = connection.begin()
+        assert answer.read(1000) == hub.bytes_of(repo_id, "large.bin", length=1000)
+        assert time.monotonic() - started < 5
+
+
+def test_a_rate_limited_upstream_is_asked_no_more_than_needed(hub, cache):
+    """After the first file, a file costs one request for its bytes (and one to their storage)."""
+    repo_id = fresh_repo(hub, {f"file-{n}.txt": f"{n} {time.time()}\n" for n in range(10)})
+    assert cache.get(f"/{repo_id}/resolve/main/file-0.txt").good
+    hub.reset()
+    for n in range(1, 10):
+        assert cache.head(f"/{repo_id}/resolve/main/file-{n}.txt").status == 200
+        assert cache.get(f"/{repo_id}/resolve/main/file-{n}.txt").good
+    counters = hub.counters()
+    assert counters.of("resolve_get") == 9
+    assert counters.requests == counters.of("resolve_get", "resolve_cache", "api_refs",
+                                            "api_commits")  # fmt: skip
