@@ -1,0 +1,53 @@
+"""Fixtures of the fills."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from pulp_hugging_face.blobs import fill as fill_module
+from pulp_hugging_face.blobs.manager import FOLDER, FillManager
+from pulp_hugging_face.tests.hub import FixtureHub
+
+from .sources import Publisher
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Broken transfers are taken up again at once."""
+    monkeypatch.setattr(fill_module, "_BACKOFF", 0)
+
+
+@pytest.fixture
+def publisher(tmp_path: Path) -> Publisher:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    return Publisher(kept)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where partial files are."""
+    return tmp_path / FOLDER
+
+
+@pytest_asyncio.fixture
+async def manager(tmp_path: Path, publisher: Publisher) -> AsyncIterator[FillManager]:
+    made = FillManager(tmp_path, publisher)
+    await made.open()
+    yield made
+    await made.close()
+
+
+@pytest.fixture(scope="session")
+def running_hub() -> Iterator[FixtureHub]:
+    with FixtureHub() as hub:
+        yield hub
+
+
+@pytest.fixture
+def hub(running_hub: FixtureHub) -> FixtureHub:
+    """One process for all tests of the session, in good weather and with an empty log."""
+    running_hub.reset_all()
+    return running_hub

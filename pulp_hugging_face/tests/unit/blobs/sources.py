@@ -1,0 +1,140 @@
+"""Sources of bytes that behave as a test wants, and a publisher that remembers."""
+
+import asyncio
+import hashlib
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pulp_hugging_face.blobs.fill import Fill
+from pulp_hugging_face.hub.digests import BlobId
+from pulp_hugging_face.hub.errors import HubError, UpstreamUnavailable
+
+MIB = 1024 * 1024
+
+
+def pattern(size: int, seed: int = 0) -> bytes:
+    """Return bytes that differ everywhere, so that a shifted offset shows."""
+    block = b"".join(hashlib.sha256(b"%d %d" % (seed, n)).digest() for n in range(2048))
+    return b"".join(b"%016d" % n + block[16:] for n in range(size // len(block) + 1))[:size]
+
+
+def lfs(content: bytes) -> BlobId:
+    return BlobId(hashlib.sha256(content).hexdigest(), len(content))
+
+
+def regular(content: bytes) -> BlobId:
+    key = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+    return BlobId(key, len(content))
+
+
+@dataclass
+class Attempt:
+    """
+    How one transfer goes. Offsets count from the beginning of the file.
+
+    cut: it breaks there; end: it ends there as if all were said; extra: bytes too many; corrupt: a
+    byte that is wrong; whole: the range is ignored; refuse: this is raised instead of an answer;
+    hold: it stops at `at` until the event is set; chunk: bytes a piece.
+    """
+
+    cut: int | None = None
+    end: int | None = None
+    extra: int = 0
+    corrupt: int | None = None
+    whole: bool = False
+    refuse: HubError | None = None
+    hold: asyncio.Event | None = None
+    at: int = 0
+    chunk: int = MIB
+
+
+@dataclass
+class Stream:
+    """Stands for upstream's BlobStream."""
+
+    start: int
+    content: bytes
+    attempt: Attempt
+
+    async def chunks(self, size: int) -> AsyncIterator[bytes]:
+        attempt = self.attempt
+        limits = [len(self.content), attempt.cut, attempt.end]
+        stop = min(limit for limit in limits if limit is not None)
+        position = self.start
+        while position < stop:
+            if attempt.hold is not None and position >= attempt.at:
+                await attempt.hold.wait()
+            count = min(size, attempt.chunk, stop - position)
+            if attempt.hold is not None and position < attempt.at:
+                count = min(count, attempt.at - position)
+            yield self._piece(position, count)
+            position += count
+            await asyncio.sleep(0)
+        if attempt.cut is not None and stop == attempt.cut:
+            raise UpstreamUnavailable("The upstream broke the transfer.")
+        if attempt.extra and stop == len(self.content):
+            yield b"!" * attempt.extra
+
+    def _piece(self, position: int, count: int) -> bytes:
+        data = bytearray(self.content[position : position + count])
+        wrong = self.attempt.corrupt
+        if wrong is not None and position <= wrong < position + count:
+            data[wrong - position] ^= 0xFF
+        return bytes(data)
+
+
+@dataclass
+class FakeSource:
+    """Gives the attempts one after the other, the last one again and again."""
+
+    content: bytes
+    attempts: deque[Attempt]
+    opened: list[tuple[int, int]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, content: bytes, *attempts: Attempt) -> "FakeSource":
+        return cls(content, deque(attempts or [Attempt()]))
+
+    @asynccontextmanager
+    async def open(self, start: int, stop: int) -> AsyncIterator[Any]:
+        self.opened.append((start, stop))
+        attempt = self.attempts.popleft() if len(self.attempts) > 1 else self.attempts[0]
+        await asyncio.sleep(0)
+        if attempt.refuse is not None:
+            raise attempt.refuse
+        yield Stream(0 if attempt.whole else start, self.content, attempt)
+
+
+@dataclass
+class Publisher:
+    """Keeps what is published by moving it away, as the store does."""
+
+    folder: Path
+    keeps: bool = True
+    error: Exception | None = None
+    calls: list[tuple[str, str, bytes, frozenset[Any]]] = field(default_factory=list)
+
+    async def __call__(self, fill: Fill, path: Path, sha256: str) -> bool:
+        claims = frozenset(fill.claims)
+        self.calls.append((fill.blob.key, sha256, path.read_bytes(), claims))
+        if self.error is not None:
+            raise self.error
+        if self.keeps:
+            path.rename(self.folder / sha256)
+        return self.keeps
+
+
+async def read_all(fill: Fill, start: int = 0, stop: int | None = None) -> bytes:
+    """Read as a client does; always detached in the end."""
+    fill.attach()
+    try:
+        data = b""
+        async for piece in fill.read(start, fill.blob.size if stop is None else stop):
+            data += piece
+        return data
+    finally:
+        fill.detach()

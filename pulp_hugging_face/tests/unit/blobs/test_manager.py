@@ -1,0 +1,182 @@
+"""One fill per blob of a domain in a process, and tidiness."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pulp_hugging_face.blobs.manager import FOLDER, FillManager
+from pulp_hugging_face.blobs.partial import SUFFIX, PartialFile, remove_abandoned
+from pulp_hugging_face.hub.errors import EntryNotFound, HubError, UpstreamUnavailable
+
+from .sources import MIB, Attempt, FakeSource, Publisher, lfs, pattern, read_all
+from .test_fill import ended
+
+pytestmark = pytest.mark.asyncio
+
+CONTENT = pattern(200_000)
+BLOB = lfs(CONTENT)
+
+
+async def test_who_asks_while_it_runs_joins(manager: FillManager) -> None:
+    go_on = asyncio.Event()
+    first, second = FakeSource.of(CONTENT, Attempt(hold=go_on)), FakeSource.of(CONTENT)
+    fill = manager.start("domain", BLOB, first, claim="a")
+    assert manager.start("domain", BLOB, second, claim="b") is fill
+    assert manager.running("domain", BLOB) is fill
+    go_on.set()
+    assert await read_all(fill) == CONTENT
+    assert second.opened == []
+
+
+async def test_domains_are_kept_apart(manager: FillManager) -> None:
+    sources = [FakeSource.of(CONTENT), FakeSource.of(CONTENT)]
+    fills = [
+        manager.start(domain, BLOB, source, claim="a")
+        for domain, source in zip("ab", sources, strict=True)
+    ]
+    assert fills[0] is not fills[1]
+    assert await asyncio.gather(*map(read_all, fills)) == [CONTENT, CONTENT]
+    assert all(len(source.opened) == 1 for source in sources)
+
+
+async def test_nothing_runs_that_was_not_begun(manager: FillManager) -> None:
+    assert manager.running("domain", BLOB) is None
+
+
+@pytest.mark.parametrize("attempt", [Attempt(), Attempt(refuse=EntryNotFound("Gone."))])
+async def test_a_fill_that_has_ended_is_replaced(manager: FillManager, attempt: Attempt) -> None:
+    first = manager.start("domain", BLOB, FakeSource.of(CONTENT, attempt), claim=None)
+    await ended(first)
+    assert manager.running("domain", BLOB) is None
+    second = manager.start("domain", BLOB, FakeSource.of(CONTENT), claim=None)
+    assert second is not first
+    assert await read_all(second) == CONTENT
+
+
+async def test_the_end_of_an_old_fill_does_not_remove_a_new_one(manager: FillManager) -> None:
+    first = manager.start("domain", BLOB, FakeSource.of(CONTENT), claim=None)
+    while not first.done:  # look the moment it is done, before its task's callbacks
+        await asyncio.sleep(0)
+    go_on = asyncio.Event()
+    second = manager.start("domain", BLOB, FakeSource.of(CONTENT, Attempt(hold=go_on)), claim=None)
+    await asyncio.sleep(0.02)
+    assert manager.running("domain", BLOB) is second
+    go_on.set()
+    assert await read_all(second) == CONTENT
+
+
+async def test_readers_are_told_when_the_server_stops(
+    tmp_path: Path, publisher: Publisher, folder: Path
+) -> None:
+    manager = FillManager(tmp_path, publisher)
+    await manager.open()
+    source = FakeSource.of(CONTENT, Attempt(hold=asyncio.Event(), at=100))
+    fill = manager.start("domain", BLOB, source, claim="a")
+    reader = asyncio.create_task(read_all(fill))
+    while fill.position < 100:
+        await asyncio.sleep(0.001)
+    await manager.close()
+    with pytest.raises(UpstreamUnavailable):
+        await reader
+    assert publisher.calls == [] and list(folder.iterdir()) == []
+
+
+async def test_many_blobs_at_once(manager: FillManager, publisher: Publisher) -> None:
+    contents = [pattern(50_000 + n, n) for n in range(40)]
+    fills = [
+        manager.start("domain", lfs(content), FakeSource.of(content), claim="a")
+        for content in contents
+    ]
+    assert await asyncio.gather(*map(read_all, fills)) == contents
+    assert len(publisher.calls) == 40
+
+
+async def test_one_failure_of_many_harms_no_other(manager: FillManager) -> None:
+    contents = [pattern(50_000 + n, n) for n in range(10)]
+    attempts = [Attempt(corrupt=1) if n == 5 else Attempt() for n in range(10)]
+    fills = [
+        manager.start("domain", lfs(content), FakeSource.of(content, attempt), claim="a")
+        for content, attempt in zip(contents, attempts, strict=True)
+    ]
+    results = await asyncio.gather(*map(read_all, fills), return_exceptions=True)
+    assert isinstance(results.pop(5), HubError)
+    assert results == contents[:5] + contents[6:]
+
+
+# Partial files.
+
+
+def leftover(folder: Path, name: str, size: int = 10) -> Path:
+    path = folder / (name + SUFFIX)
+    path.write_bytes(b"x" * size)
+    return path
+
+
+async def test_what_dead_processes_left_is_removed_at_the_start(
+    tmp_path: Path, publisher: Publisher
+) -> None:
+    folder = tmp_path / FOLDER
+    folder.mkdir()
+    leftover(folder, "a")
+    other = folder / "not-ours.txt"
+    other.write_bytes(b"x")
+    manager = FillManager(tmp_path, publisher)
+    await manager.open()
+    assert list(folder.iterdir()) == [other]
+    await manager.close()
+
+
+async def test_the_folder_is_private(manager: FillManager, folder: Path) -> None:
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+HOLD = """
+import fcntl, os, sys, time
+fd = os.open(sys.argv[1], os.O_RDWR)
+fcntl.flock(fd, fcntl.LOCK_EX)
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+async def test_a_file_of_a_living_process_is_left_alone(tmp_path: Path) -> None:
+    alive, dead = leftover(tmp_path, "alive"), leftover(tmp_path, "dead", 1000)
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(alive)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with process:
+        assert process.stdout is not None and process.stdout.readline() == b"locked\n"
+        assert remove_abandoned(tmp_path) == 1000
+        assert alive.exists() and not dead.exists()
+        process.kill()
+    assert remove_abandoned(tmp_path) == 10
+    assert not alive.exists()
+
+
+async def test_a_file_in_use_here_is_left_alone(manager: FillManager, folder: Path) -> None:
+    go_on = asyncio.Event()
+    source = FakeSource.of(CONTENT, Attempt(hold=go_on, at=100))
+    fill = manager.start("domain", BLOB, source, claim=None)
+    while fill.position < 100:
+        await asyncio.sleep(0.001)
+    assert remove_abandoned(folder) == 0
+    go_on.set()
+    assert await read_all(fill) == CONTENT
+
+
+async def test_two_files_of_one_blob_do_not_meet(tmp_path: Path) -> None:
+    """Two processes may fill the same blob."""
+    files = [PartialFile(tmp_path, BLOB) for _ in range(2)]
+    for number, file in enumerate(files):
+        file.write(0, bytes([number]) * MIB)
+    for number, file in enumerate(files):
+        assert file.read(0, 10) == bytes([number]) * 10
+        assert file.path.stat().st_mode & 0o777 == 0o600
+        file.remove()
+        file.remove()
+        assert file.read(MIB - 1, 10) == bytes([number])
+        file.close()
+    assert list(tmp_path.iterdir()) == []
