@@ -87,6 +87,11 @@ class Stack:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
         return {**kept, **QUICK, "PULP_HF_ADMIN_PASSWORD": PASSWORD, **self.environ}
 
+    @property
+    def running(self) -> bool:
+        """Tell whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
     def stop(self, how: int = signal.SIGTERM) -> int:
         """Ask it to stop; returns the exit code."""
         process, self._process = self._process, None

@@ -90,7 +90,7 @@ def test_in_mode_client_the_remotes_token_serves_nobody(hub, new_cache, closed):
 
 
 def test_without_a_token_the_mode_is_client_and_with_one_shared(hub, new_cache, closed):
-    repo_id, code = closed
+    repo_id, _ = closed
     assert_open(hub, new_cache(), repo_id, OWNER_TOKEN)
     assert_open(hub, new_cache(hf_token=OWNER_TOKEN), repo_id, None)
 
