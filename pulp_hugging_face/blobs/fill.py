@@ -19,6 +19,7 @@ from typing import Any
 from pulp_hugging_face.hub.digests import BlobId, Digester
 from pulp_hugging_face.hub.errors import (
     HubError,
+    RedirectRefused,
     StorageFull,
     Trouble,
     UpstreamInvalid,
@@ -140,6 +141,8 @@ class Fill:
 
     def _allowed(self, error: Trouble) -> int:
         """Return how many failures in a row are borne: a wrong answer only once."""
+        if isinstance(error, RedirectRefused):
+            return 0
         return min(1, self._retries) if isinstance(error, UpstreamInvalid) else self._retries
 
     async def _fetch(self, file: PartialFile, digester: Digester) -> None:

@@ -6,8 +6,8 @@ HubError
  │    RepoNotFound · RevisionNotFound · EntryNotFound · GatedRepo · DisabledRepo
  │    · InvalidCredentials · Forbidden · BadRequest · NotSupported · RangeNotSatisfiable
  └── trouble: nobody can say now
-      UpstreamUnavailable · UpstreamTimeout · UpstreamBusy · UpstreamInvalid · StorageFull
-      · DatabaseUnavailable
+      UpstreamUnavailable · UpstreamTimeout · UpstreamBusy · UpstreamInvalid
+      · RedirectRefused · StorageFull · DatabaseUnavailable
 """
 
 
@@ -136,6 +136,12 @@ class UpstreamInvalid(Trouble):
 
     status = 502
     code = "UpstreamInvalid"
+
+
+class RedirectRefused(UpstreamInvalid):
+    """The upstream redirects to where the remote does not permit: asking again is of no use."""
+
+    code = "RedirectRefused"
 
 
 class UpstreamTimeout(Trouble):

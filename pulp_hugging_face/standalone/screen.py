@@ -95,5 +95,13 @@ def _password(instance: Instance, password: str | None) -> str:
 def _upstream(remote: Remote | None) -> str:
     if remote is None:
         return "none: the remote huggingface was removed"
-    token = f", token {REDACTED}" if remote.has_token else ""
-    return f"{remote.url} ({remote.policy}{token})"
+    return f"{remote.url} ({remote.policy}{_token(remote)})"
+
+
+def _token(remote: Remote) -> str:
+    """Say whose rights everybody has: that must not be a surprise."""
+    if not remote.has_token:
+        return ""
+    if remote.token_mode == "client":
+        return f", token {REDACTED}, clients use their own"
+    return f", token {REDACTED} used for everybody who can reach this server"

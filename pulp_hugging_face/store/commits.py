@@ -52,9 +52,9 @@ class Commits:
                 self._cache.put(key, commit)
         return commit
 
-    def forget(self, domain: UUID, repo: RepoId, sha: str) -> None:
-        """Drop a commit from memory: it turned out to be gone from the database."""
-        self._cache.pop((domain, repo, sha))
+    def clear(self) -> None:
+        """Forget all: some were deleted."""
+        self._cache.clear()
 
 
 def save_commit(domain: UUID, answer: InfoAnswer) -> None:

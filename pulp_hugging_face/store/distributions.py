@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ import psycopg
 from django.conf import settings
 
 from pulp_hugging_face.app.models import HuggingFaceDistribution, HuggingFaceRemote
-from pulp_hugging_face.app.models.changes import CHANNEL
+from pulp_hugging_face.app.models.changes import CHANNEL, COMMITS
 from pulp_hugging_face.upstream.config import RemoteConfig
 
 from .db import DATABASE_ERRORS, Database, connection_parameters
@@ -32,8 +33,9 @@ class Distributions:
     the map is reloaded after HUGGING_FACE_DISTRIBUTION_TTL seconds.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, commits_deleted: Callable[[], None]) -> None:
         self._database = database
+        self._commits_deleted = commits_deleted
         self._views: dict[str, View] = {}
         self._loaded_at = float("-inf")
         self._lock = asyncio.Lock()
@@ -94,8 +96,16 @@ class Distributions:
         parameters = {**connection_parameters(), "autocommit": True}
         async with await psycopg.AsyncConnection.connect(**parameters) as connection:
             await connection.execute(f"LISTEN {CHANNEL}")
-            async for _ in connection.notifies():
-                self._loaded_at = float("-inf")
+            # What was missed while not listening may be anything.
+            self._take(COMMITS)
+            async for notification in connection.notifies():
+                self._take(notification.payload)
+
+    def _take(self, payload: str) -> None:
+        if payload == COMMITS:
+            self._commits_deleted()
+        else:
+            self._loaded_at = float("-inf")
 
     async def close(self) -> None:
         """Stop listening."""

@@ -150,7 +150,7 @@ class Holdings:
 
 
 def publish_blob(blob: BlobId, path: Path, sha256: str, claims: list[Claim]) -> None:
-    """Store verified bytes: artifact, blob and claims in one transaction. Blocking."""
+    """Store verified bytes as artifact and blob, and write the claims down. Blocking."""
     with transaction.atomic():
         artifact = _artifact(blob, path, sha256)
         Blob.objects.bulk_create(
@@ -159,7 +159,9 @@ def publish_blob(blob: BlobId, path: Path, sha256: str, claims: list[Claim]) -> 
             unique_fields=["pulp_domain", "key"],
             update_fields=["artifact", "last_used"],
         )
-        write_claims(dict.fromkeys(claims, artifact.pk))
+    # Not in the same transaction: foreign keys are checked at its end, and a commit that was
+    # deleted meanwhile must not undo it.
+    write_claims(dict.fromkeys(claims, artifact.pk))
 
 
 def _artifact(blob: BlobId, path: Path, sha256: str) -> Artifact:

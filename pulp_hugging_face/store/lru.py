@@ -28,6 +28,10 @@ class Lru(Generic[K, V]):
         if len(self._items) > self._size:
             self._items.popitem(last=False)
 
+    def clear(self) -> None:
+        """Forget everything."""
+        self._items.clear()
+
     def pop(self, key: K) -> None:
         """Forget a value."""
         self._items.pop(key, None)

@@ -117,7 +117,7 @@ class Resolver:
         visible = known is not None and self._access.may_see(remote, caller, known)
         if known is not None and visible and self._is_fresh(remote, known, revision):
             self._check_entitlement_behind(view, remote, caller, known, revision)
-            return await self._answer(view, known, repo, revision)
+            return await self._answer(view, remote, caller, known, repo, revision)
         # An expired grant is no longer enough to answer at once, but it is when nobody can say.
         seen = known is not None and (visible or self._access.was_seen(remote, caller, known))
         usable = known if seen and known and known.sha and not known.refusal else None
@@ -132,7 +132,7 @@ class Resolver:
             known = await self._load(remote, caller, repo, revision)
         if known is None:
             raise UpstreamTimeout("The remote was changed meanwhile, please retry.", retry_after=1)
-        return await self._answer(view, known, repo, revision, stale=stale)
+        return await self._answer(view, remote, caller, known, repo, revision, stale=stale)
 
     async def _load(
         self, remote: RemoteView, caller: Caller, repo: RepoId, revision: str
@@ -176,7 +176,15 @@ class Resolver:
             )
 
     async def _answer(
-        self, view: View, known: Known, repo: RepoId, revision: str, *, stale: bool = False
+        self,
+        view: View,
+        remote: RemoteView,
+        caller: Caller,
+        known: Known,
+        repo: RepoId,
+        revision: str,
+        *,
+        stale: bool = False,
     ) -> Resolution:
         if known.refusal is not None:
             raise known.refusal
@@ -186,10 +194,13 @@ class Resolver:
             raise known.ref_refusal
         commit = await self._commits.get(view.domain_pk, known.repo, known.sha)
         if commit is None:
-            # Its content unit was removed: what is known of it must be asked for again.
-            assert view.remote is not None
-            await self._known.forget_commit(view.remote.pk, known.repo, known.sha)
-            raise UpstreamTimeout("The commit was removed, please retry.", retry_after=1)
+            # Its content unit was deleted, so that it must be asked for anew.
+            await self._known.forget_commit(remote.pk, known.repo, known.sha)
+            await self._ask(view, remote, caller, known.repo, revision, None)
+            known = await self._load(remote, caller, known.repo, revision) or known
+            commit = await self._commits.get(view.domain_pk, known.repo, known.sha)
+        if commit is None:
+            raise RevisionNotFound(f"Invalid rev id: {revision}")
         return Resolution(commit, known, stale)
 
     # Asking the upstream.

@@ -59,7 +59,8 @@ class Store:
 
     def __init__(self) -> None:
         self.database = Database()
-        self.distributions = Distributions(self.database)
+        self._commits = Commits(self.database)
+        self.distributions = Distributions(self.database, self._commits.clear)
         self._egress = EgressPool()
         self._known = KnownStore(self.database)
         self._contents = Contents(self.database)
@@ -70,7 +71,7 @@ class Store:
         self._fills = FillManager(Path(settings.WORKING_DIRECTORY), self._holdings.publish)
         self._flights = Flights()
         self._resolver = Resolver(
-            Commits(self.database),
+            self._commits,
             self._known,
             self._contents,
             self._access,

@@ -1,6 +1,7 @@
 """The one door out: sessions, credentials, redirects, timeouts, and what failures mean."""
 
 import asyncio
+import base64
 import logging
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -13,6 +14,7 @@ from yarl import URL
 
 from pulp_hugging_face.hub.errors import (
     HubError,
+    RedirectRefused,
     UpstreamBusy,
     UpstreamInvalid,
     UpstreamTimeout,
@@ -120,7 +122,7 @@ class Egress:
                 return response
             response.release()
             url = self._redirect_target(url, location)
-        raise UpstreamInvalid("The upstream redirects too often.")
+        raise RedirectRefused("The upstream redirects more often than max_redirects.")
 
     def _absolute(self, target: str) -> URL:
         url = URL(target, encoded=True)
@@ -138,8 +140,9 @@ class Egress:
             raise UpstreamInvalid("The upstream redirects to an invalid address.") from error
         if not permitted:
             log.warning("Redirect to %s refused: host not in redirect_hosts", target.host)
-            raise UpstreamInvalid(
-                f"The upstream redirects to {target.host}, which the remote does not permit."
+            raise RedirectRefused(
+                f"The upstream redirects to {target.host}, which is not among the remote's "
+                "redirect_hosts."
             )
         if not self.config.is_own(target):
             log.debug("Following a redirect to %s", target.host)
@@ -154,7 +157,7 @@ class Egress:
             allow_redirects=False,
             timeout=self._timeout(long=request.long),
             proxy=self.config.proxy_url,
-            proxy_auth=_basic(self.config.proxy_username, self.config.proxy_password),
+            proxy_auth=self._proxy_auth(),
         )
 
     def _own_headers(self, request: Request, url: URL) -> dict[str, str]:
@@ -162,13 +165,20 @@ class Egress:
         if not self.config.is_own(url):
             return {}
         basic = _basic(self.config.username, self.config.password)
-        authorization = f"Bearer {request.token}" if request.token else basic and basic.encode()
+        authorization = f"Bearer {request.token}" if request.token else basic
         if not authorization:
             return dict(self.config.headers)
         others = {
             name: value for name, value in self.config.headers if name.lower() != "authorization"
         }
         return {**others, "Authorization": authorization}
+
+    def _proxy_auth(self) -> aiohttp.BasicAuth | None:
+        # `proxy_headers`, which is to replace it, goes only into CONNECT (aiohttp 3.14), so that
+        # a proxy would not know us when the Hub is asked over plain http.
+        if not self.config.proxy_username:
+            return None
+        return aiohttp.BasicAuth(self.config.proxy_username, self.config.proxy_password or "")
 
     def _timeout(self, *, long: bool) -> aiohttp.ClientTimeout:
         config = self.config
@@ -181,8 +191,11 @@ class Egress:
         )
 
 
-def _basic(username: str | None, password: str | None) -> aiohttp.BasicAuth | None:
-    return aiohttp.BasicAuth(username, password or "") if username else None
+def _basic(username: str | None, password: str | None) -> str | None:
+    """Return the value of an Authorization header (RFC 7617)."""
+    if not username:
+        return None
+    return "Basic " + base64.b64encode(f"{username}:{password or ''}".encode()).decode()
 
 
 def _unreachable(error: Exception) -> UpstreamUnavailable:

@@ -12,6 +12,8 @@ from django.db.models.signals import post_delete, post_save
 from pulpcore.plugin.models import ContentGuard, Domain
 
 CHANNEL = "pulp_hugging_face"
+# Payload that tells that commits are gone; without one, distributions or what they use changed.
+COMMITS = "commits"
 
 
 def notify(*_args: Any, **_kwargs: Any) -> None:
@@ -20,15 +22,22 @@ def notify(*_args: Any, **_kwargs: Any) -> None:
         cursor.execute(f"NOTIFY {CHANNEL}")
 
 
+def _commit_deleted(**_kwargs: Any) -> None:
+    with connection.cursor() as cursor:  # equal notifications of a transaction become one
+        cursor.execute(f"NOTIFY {CHANNEL}, '{COMMITS}'")
+
+
 def _guard_changed(sender: type, **kwargs: Any) -> None:
     if issubclass(sender, ContentGuard):
         notify()
 
 
 def connect() -> None:
-    """Watch distributions, remotes, domains and content guards."""
+    """Watch distributions, remotes, domains and content guards, and commits that are deleted."""
+    from .content import Commit
     from .plugin import HuggingFaceDistribution, HuggingFaceRemote
 
+    post_delete.connect(_commit_deleted, sender=Commit, dispatch_uid="hf-commit-deleted")
     for signal in (post_save, post_delete):
         for model in (HuggingFaceDistribution, HuggingFaceRemote, Domain):
             signal.connect(notify, sender=model, dispatch_uid=f"hf-{model.__name__}-{id(signal)}")

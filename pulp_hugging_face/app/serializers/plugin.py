@@ -39,6 +39,12 @@ def validate_hub_url(url: str) -> str:
     return url
 
 
+class TrueByDefault(serializers.BooleanField):
+    """A boolean that is true when a form leaves it out; DRF would take that for false."""
+
+    default_empty_html = True
+
+
 class HuggingFaceRemoteSerializer(RemoteSerializer):
     """A Hub to fetch from."""
 
@@ -52,6 +58,9 @@ class HuggingFaceRemoteSerializer(RemoteSerializer):
         ),
         choices=Remote.POLICY_CHOICES,
         default=Remote.ON_DEMAND,
+    )
+    tls_validation = TrueByDefault(
+        help_text=_("Whether the certificate of the Hub is checked."), required=False, default=True
     )
     hf_token = serializers.CharField(
         help_text=_(

@@ -10,6 +10,8 @@ from django.core.management import BaseCommand, CommandError, call_command
 from django.db import transaction
 
 DEFAULT_NAME = "huggingface"
+# Each batch of what was pulled through makes a version: enough to look back, no endless list.
+KEPT_VERSIONS = 10
 
 
 class Command(BaseCommand):
@@ -69,7 +71,9 @@ class Command(BaseCommand):
         remote = self._remote(explicit, defaults)
         repository = HuggingFaceRepository.objects.filter(name=DEFAULT_NAME).first()
         if repository is None:
-            repository = HuggingFaceRepository(name=DEFAULT_NAME, remote=remote)
+            repository = HuggingFaceRepository(
+                name=DEFAULT_NAME, remote=remote, retain_repo_versions=KEPT_VERSIONS
+            )
             repository.save()
         if not HuggingFaceDistribution.objects.filter(base_path=DEFAULT_NAME).exists():
             HuggingFaceDistribution.objects.create(

@@ -105,8 +105,8 @@ def test_troubleshooting_quotes_sentences_that_exist() -> None:
     )
     for sentence in (
         "The upstream limits the rate of requests.",
-        "which the remote does not permit.",
-        "The upstream redirects too often.",
+        "which is not among the remote's ",
+        "The upstream redirects more often than max_redirects.",
         "The upstream's bytes do not match their digest",
         "The upstream cannot be reached (",
         "The upstream did not answer in time.",

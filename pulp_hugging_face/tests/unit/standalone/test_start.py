@@ -15,7 +15,7 @@ from pulp_hugging_face.standalone.preparation import Plan
 from pulp_hugging_face.standalone.processes import ProcessId
 from pulp_hugging_face.standalone.status import folder_size, human
 
-COMPLETE = Contents(True, True, Remote("https://huggingface.co", "on_demand", False), True)
+COMPLETE = Contents(True, True, Remote("https://huggingface.co", "on_demand", False, None), True)
 NOTHING = resolve({}, {}, {})
 
 

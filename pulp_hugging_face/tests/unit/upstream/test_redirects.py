@@ -81,7 +81,7 @@ async def test_another_host_is_refused_unasked(egress: Make, hosts: tuple[str, .
         serving(redirecting("/there"), "127.0.0.2") as other,
         serving(redirecting(other.url + "/there")) as own,
     ):
-        with pytest.raises(UpstreamInvalid, match=r"127\.0\.0\.2, which the remote does not"):
+        with pytest.raises(UpstreamInvalid, match=r"127\.0\.0\.2, which is not among"):
             await ask(egress(own.url, redirect_hosts=hosts))
         assert other.seen == []
 
@@ -91,7 +91,7 @@ async def test_a_redirect_of_a_permitted_host_is_checked_too(egress: Make) -> No
         serving(redirecting("http://127.0.0.3:1/x"), "127.0.0.2") as other,
         serving(redirecting(other.url + "/y")) as own,
     ):
-        with pytest.raises(UpstreamInvalid, match="does not permit"):
+        with pytest.raises(UpstreamInvalid, match="redirect_hosts"):
             await ask(egress(own.url))
 
 
@@ -133,21 +133,21 @@ async def test_redirects_are_counted(egress: Make) -> None:
     async with serving(next_one) as own:
         assert await ask(egress(own.url, max_redirects=3), "0") == "three"
         own.seen.clear()
-        with pytest.raises(UpstreamInvalid, match="too often"):
+        with pytest.raises(UpstreamInvalid, match="max_redirects"):
             await ask(egress(own.url, max_redirects=2), "0")
         assert len(own.seen) == 3
 
 
 async def test_a_circle_ends(egress: Make) -> None:
     async with serving(redirecting("/x")) as own:
-        with pytest.raises(UpstreamInvalid, match="too often"):
+        with pytest.raises(UpstreamInvalid, match="max_redirects"):
             await ask(egress(own.url))
         assert len(own.seen) == 6
 
 
 async def test_no_redirect_may_be_permitted_at_all(egress: Make) -> None:
     async with serving(redirecting("/there")) as own:
-        with pytest.raises(UpstreamInvalid, match="too often"):
+        with pytest.raises(UpstreamInvalid, match="max_redirects"):
             await ask(egress(own.url, max_redirects=0))
 
 
