@@ -9,6 +9,7 @@ import threading
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from queue import Empty, Queue
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -54,30 +55,39 @@ class Stack:
             *("--port", str(self._port("content_url")), "--api-port", str(self._port("api_url"))),
             *self.options,
         ]
-        with self.log.open("a") as log:
-            self._process = subprocess.Popen(
-                command,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                env=self.environment(),
-                cwd=self.data.parent,
-            )
-        self.ready = json.loads(self._first_line())
+        self._process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=self.environment(),
+            cwd=self.data.parent,
+        )
+        self.ready = self._read_until_ready(self._process)
 
-    def _first_line(self) -> str:
-        process = self._process
-        assert process is not None and process.stdout is not None
-        watchdog = threading.Timer(START_SECONDS, process.terminate)
-        watchdog.start()
+    def _read_until_ready(self, process: "subprocess.Popen[str]") -> dict[str, str]:
+        """Keep all it says in a file, for ever, and return the JSON object among it."""
+        found: Queue[str] = Queue()
+        threading.Thread(target=self._pump, args=(process, found), daemon=True).start()
         try:
-            line = process.stdout.readline()
-        finally:
-            watchdog.cancel()
+            line = found.get(timeout=START_SECONDS)
+        except Empty:
+            process.terminate()
+            line = ""
         if not line:
             code = process.wait(STOP_SECONDS)
             raise RuntimeError(f"pulp-hf up: exit code {code}\n{self.log.read_text()[-4000:]}")
-        return line
+        return json.loads(line)
+
+    def _pump(self, process: "subprocess.Popen[str]", found: "Queue[str]") -> None:
+        assert process.stdout is not None
+        with process.stdout, self.log.open("a") as log:
+            for line in process.stdout:
+                log.write(line)
+                log.flush()
+                if line.startswith("{"):
+                    found.put(line)
+        found.put("")
 
     def _port(self, which: str) -> int:
         return urlsplit(self.ready[which]).port or 0 if self.ready else 0
@@ -102,8 +112,6 @@ class Stack:
             return process.wait(STOP_SECONDS)
         finally:
             process.kill()
-            if process.stdout is not None:
-                process.stdout.close()
 
     def restart(self) -> None:
         self.stop()

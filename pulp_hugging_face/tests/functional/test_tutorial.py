@@ -31,9 +31,10 @@ for attempt in 1 2 3 4 5 6 7 8 9 10; do
 done
 """
 FETCH = """
-curl -sS --fail "$CONTENT_ADDR/pulp/content/$NAME/microsoft/DialoGPT-medium/resolve/main/config.json"
-curl -sS --fail "$CONTENT_ADDR/pulp/content/$NAME/api/models/microsoft/DialoGPT-medium" >&2
-curl -sS --fail "$CONTENT_ADDR/pulp/content/$NAME/api/models/microsoft/DialoGPT-medium/tree/main" >&2
+URL="$CONTENT_ADDR/pulp/content/$NAME"
+curl -sS --fail "$URL/microsoft/DialoGPT-medium/resolve/main/config.json"
+curl -sS --fail "$URL/api/models/microsoft/DialoGPT-medium" >&2
+curl -sS --fail "$URL/api/models/microsoft/DialoGPT-medium/tree/main" >&2
 """
 
 
