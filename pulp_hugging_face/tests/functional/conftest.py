@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pulp_hugging_face.tests.hub import FixtureHub
+from pulp_hugging_face.tests.hub import OWNER_TOKEN, FixtureHub
 
 from .caches import Cache, make_cache, unique
 from .clients.machine import Machine
@@ -51,6 +51,23 @@ def stack(hub_process: FixtureHub, tmp_path_factory: pytest.TempPathFactory) -> 
         yield stack
     finally:
         stack.stop()
+
+
+@pytest.fixture(scope="session")
+def lone(hub_process: FixtureHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A second stack, which tests may stop, kill and restart: with a token, and all is logged."""
+    lone = Stack(
+        tmp_path_factory.mktemp("lone") / "data",
+        hub_process.url,
+        *("--workers", "2", "--redirect-host", "127.0.0.2", "--metadata-ttl", "0"),
+        *("--log-level", "debug"),
+        environ={"HF_TOKEN": OWNER_TOKEN, "PULP_WORKER_TTL": "6"},
+    )
+    try:
+        lone.start()
+        yield lone
+    finally:
+        lone.stop()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 from . import wire
 from .caches import eventually, fresh_repo, random_file
 from .clients.venvs import HUB_036
+from .upstream_log import asked
 
 
 def test_a_listing_of_more_than_a_page(hub, machine):
@@ -123,7 +124,7 @@ def test_a_held_commit_answers_everything_without_the_upstream(hub, cache):
     ):
         assert cache.get(target).status in (200, 404)
     assert cache.head(f"/org/repo/resolve/{sha}/model.safetensors").status == 200
-    assert hub.counters().requests == 0
+    assert asked(hub) == []
 
 
 EVERY_ANSWER = [

@@ -1,10 +1,12 @@
 """Revisions, odd file names and legacy ids, in every form clients write them."""
 
+import json
 from urllib.parse import quote
 
 import pytest
 
 from . import wire
+from .caches import fresh_repo
 
 REVISIONS = {
     "main": ("org/repo", "config.json", "model"),
@@ -53,6 +55,53 @@ def test_clients_get_files_with_odd_names(hub, machine):
 def test_odd_names_in_a_raw_path(hub, cache, path):
     reply = cache.get(f"/org/repo/resolve/main/{quote(path, safe='/')}")
     assert reply.body == hub.bytes_of("org/repo", path)
+
+
+HOSTILE_NAMES = [
+    'quote".txt',
+    "back\\slash.txt",
+    "tab\tname.txt",
+    "line\r\nX-Evil: 1.txt",
+    "%0d%0aX-Evil: 1.txt",
+    "emoji 😀.txt",
+    ".hidden",
+    " leading and trailing ",
+    "semi;colon, comma'.txt",
+    "<script>alert(1)</script>.html",
+    "resolve/main/tree/main.txt",
+    "api/models/x.txt",
+    "..hidden/...",
+    "~user/$HOME/`id`",
+    "/".join(["deep"] * 60) + "/end.txt",
+    "long-" + "x" * 200,
+]
+
+
+def test_hostile_names_are_names_like_others(hub, cache):
+    """Headers are not to be broken out of, nor routes to be confused."""
+    repo_id = fresh_repo(hub, {name: f"content of {n}\n" for n, name in enumerate(HOSTILE_NAMES)})
+    for name in HOSTILE_NAMES:
+        # The fixture cannot send the bytes of a name with line breaks.
+        methods = ["HEAD"] if "\n" in name else ["HEAD", "GET"]
+        for method in methods:
+            target = f"/{repo_id}/resolve/main/{quote(name, safe='/')}"
+            reply = wire.ask(cache.url, target, method)
+            assert reply.status == 200, name
+            assert "x-evil" not in reply.headers, name
+            assert reply.headers["etag"] == f'"{hub.file(repo_id, name).oid}"', name
+            assert reply.headers["content-disposition"].count('"') == 2, name
+        if "GET" in methods:
+            assert reply.body == hub.bytes_of(repo_id, name), name
+        assert "html" not in reply.headers["content-type"], name
+    listing = cache.get(f"/api/models/{repo_id}/tree/main?recursive=true")
+    paths = {entry["path"] for entry in json.loads(listing.body) if entry["type"] == "file"}
+    assert paths == set(HOSTILE_NAMES)
+
+
+def test_letter_case_of_an_id_is_corrected_by_a_redirect(cache):
+    reply = cache.get("/ORG/Repo/resolve/main/config.json")
+    assert reply.status == 307
+    assert reply.headers["location"].endswith("/org/repo/resolve/main/config.json")
 
 
 def test_every_character_of_a_name_may_be_encoded(hub, cache):

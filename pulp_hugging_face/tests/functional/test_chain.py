@@ -1,0 +1,62 @@
+"""A cache of a cache: our own answers must be enough of a Hub for ourselves."""
+
+import pytest
+
+from .caches import Cache, fresh_repo, make_cache
+from .clients.machine import ClientError
+from .test_downloads import digests
+
+
+@pytest.fixture
+def chain(hub, lone, new_cache) -> Cache:
+    """A cache whose upstream is a cache of another server, below a path prefix."""
+    return new_cache(url=make_cache(lone, hub).url, redirect_hosts=[])
+
+
+def test_snapshots_through_two_caches(hub, new_machine, client_kind, chain):
+    machine = new_machine(client_kind, chain)
+    repo_id = fresh_repo(hub)
+    assert machine.do("snapshot", repo_id=repo_id) == digests(hub, repo_id)
+    assert machine.do("snapshot", repo_id="gpt2") == digests(hub, "openai-community/gpt2")
+    assert len(machine.do("tree", repo_id="org/many", recursive=True)) == 1237
+
+
+def test_errors_through_two_caches(hub, new_client, chain):
+    steps = {
+        "RepositoryNotFoundError": {"repo_id": "org/nope", "filename": "x"},
+        "RevisionNotFoundError": {"repo_id": "org/repo", "filename": "x", "revision": "nope"},
+        "EntryNotFoundError": {"repo_id": "org/repo", "filename": "nope"},
+        "GatedRepoError": {"repo_id": "org/gated", "filename": "config.json"},
+    }
+    outcomes = new_client(chain).outcomes(*(("download", asked) for asked in steps.values()))
+    for expected, outcome in zip(steps, outcomes, strict=True):
+        assert isinstance(outcome, ClientError) and expected in outcome.bases, outcome
+
+
+def test_redirects_of_a_chain_lead_to_its_own_end(chain):
+    reply = chain.get("/gpt2/resolve/main/config.json?a=b")
+    own = f"/pulp/content/{chain.base_path}"
+    assert reply.status == 307
+    assert reply.headers["location"] == (
+        f"{own}/openai-community/gpt2/resolve/main/config.json?a=b"
+    )
+
+
+def test_a_chain_answers_with_the_hub_stopped(hub, new_client, chain):
+    repo_id = fresh_repo(hub)
+    expected = digests(hub, repo_id)
+    assert new_client(chain).do("snapshot", repo_id=repo_id) == expected
+    hub.stop()
+    assert new_client(chain).do("snapshot", repo_id=repo_id) == expected
+
+
+@pytest.mark.xfail(
+    reason="the inner request may wait for the outer one's fill of the same blob", strict=False
+)
+def test_a_cache_of_a_cache_of_the_same_server_does_not_wait_for_itself(hub, new_cache):
+    """Fills are single-flight in the domain: the upstream of a fill may be that very fill."""
+    outer = new_cache(url=new_cache().url, sock_read_timeout=4.0, max_retries=0)
+    repo_id = fresh_repo(hub)
+    for path in hub.manifest(repo_id):
+        reply = outer.get(f"/{repo_id}/resolve/main/{path}")
+        assert reply.body == hub.bytes_of(repo_id, path)
