@@ -1,0 +1,374 @@
+"""From a revision to a commit: freshness, refusals, trouble (architecture §4, Freshness)."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from pulp_hugging_face.app.models import Commit, HuggingFaceRemote, KnownRef, KnownRepo
+from pulp_hugging_face.hub.errors import (
+    DisabledRepo,
+    HubError,
+    RepoMoved,
+    RepoNotFound,
+    RevisionNotFound,
+    Trouble,
+    UpstreamBusy,
+    UpstreamUnavailable,
+)
+from pulp_hugging_face.hub.names import RepoId, RepoType
+from pulp_hugging_face.store.service import Store
+from pulp_hugging_face.store.views import Caller, View
+from pulp_hugging_face.tests.hub import INVALID_TOKEN, OWNER_TOKEN, FixtureHub, repo
+
+from .fixtures import Makers
+
+pytestmark = pytest.mark.asyncio
+
+ANYONE = Caller()
+
+
+def model(text: str) -> RepoId:
+    return RepoId(RepoType.MODEL, text)
+
+
+REPO = model("org/fresh")
+
+
+@pytest.fixture
+def fresh(hub: FixtureHub) -> FixtureHub:
+    """A repository of which nothing is known yet."""
+    hub.declare(repo("org/fresh", {"config.json": "{}\n"}, aliases=("old/fresh",)))
+    hub.reset()
+    return hub
+
+
+async def ask(store: Store, view: View, revision: str | None = "main", repo: RepoId = REPO) -> Any:
+    return await store.resolve(view, ANYONE, repo, revision)
+
+
+def age(seconds: float, **which: Any) -> None:
+    """Make everything that is known older. Blocking."""
+    then = datetime.now(UTC) - timedelta(seconds=seconds)
+    KnownRef.objects.filter(**which).update(checked_at=then)
+    KnownRepo.objects.filter(**which).update(checked_at=then)
+
+
+async def grow_old(view: View, seconds: float = 1e6) -> None:
+    assert view.remote is not None
+    await asyncio.to_thread(age, seconds, remote_id=view.remote.pk)
+
+
+@pytest.fixture
+def view(makers: Makers) -> View:
+    return makers.view(metadata_ttl=600)
+
+
+# Freshness.
+
+
+async def test_a_branch_is_asked_for_once_while_it_is_fresh(
+    store: Store, view: View, fresh: FixtureHub
+) -> None:
+    for _ in range(3):
+        assert (await ask(store, view)).commit.sha == fresh.sha("org/fresh")
+    assert fresh.counters().kinds == {"api_info": 1}
+
+
+async def test_the_default_branch_is_main(store: Store, view: View, fresh: FixtureHub) -> None:
+    assert (await ask(store, view, None)).commit.sha == fresh.sha("org/fresh")
+
+
+async def test_a_new_commit_is_seen_when_the_old_answer_is_no_longer_fresh(
+    store: Store, view: View, fresh: FixtureHub
+) -> None:
+    first = (await ask(store, view)).commit.sha
+    second = fresh.add_commit("org/fresh", {"b": "b"})
+    assert (await ask(store, view)).commit.sha == first
+    await grow_old(view)
+    assert (await ask(store, view)).commit.sha == second != first
+
+
+async def test_a_ttl_of_nothing_always_asks(
+    store: Store, makers: Makers, fresh: FixtureHub
+) -> None:
+    view = await asyncio.to_thread(lambda: makers.view(metadata_ttl=0))
+    for n in range(3):
+        sha = fresh.add_commit("org/fresh", {"n": str(n)})
+        assert (await ask(store, view)).commit.sha == sha
+    assert fresh.counters().of("api_info") == 3
+
+
+async def test_a_full_sha_never_goes_stale(store: Store, view: View, fresh: FixtureHub) -> None:
+    sha = fresh.sha("org/fresh")
+    await ask(store, view, sha)
+    await grow_old(view)
+    fresh.stop()
+    assert (await ask(store, view, sha)).commit.sha == sha
+
+
+async def test_the_sha_of_a_branch_is_known_with_it(
+    store: Store, view: View, fresh: FixtureHub
+) -> None:
+    sha = (await ask(store, view)).commit.sha
+    assert (await ask(store, view, sha)).commit.sha == sha
+    assert fresh.counters().of("api_info") == 1
+
+
+async def test_many_who_ask_cost_one_question(store: Store, view: View, fresh: FixtureHub) -> None:
+    answers = await asyncio.gather(*(ask(store, view) for _ in range(20)))
+    assert {answer.commit.sha for answer in answers} == {fresh.sha("org/fresh")}
+    assert fresh.counters().of("api_info") == 1
+
+
+async def test_while_one_asks_again_others_get_the_old_answer(
+    store: Store, view: View, fresh: FixtureHub
+) -> None:
+    old = (await ask(store, view)).commit.sha
+    await grow_old(view)
+    new = fresh.add_commit("org/fresh", {"b": "b"})
+    number = fresh.fault("hold", kind="api_info")
+    first = asyncio.create_task(ask(store, view))
+    await asyncio.to_thread(fresh.wait_for_request, "api_info", 2)
+    second = await ask(store, view)
+    assert second.commit.sha == old and second.stale
+    fresh.clear_faults(number)
+    assert (await first).commit.sha == new
+
+
+async def test_what_one_process_learned_another_knows(view: View, fresh: FixtureHub) -> None:
+    for _ in range(2):
+        store = Store()
+        await store.open()
+        await ask(store, view)
+        await store.close()
+    assert fresh.counters().of("api_info") == 1
+
+
+# Trouble.
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"mode": "offline"},
+        {"mode": "status", "status": 503},
+        {"mode": "status", "status": 404},
+        {"mode": "status", "status": 429},
+        {"mode": "hold"},
+        {"mode": "mislabelled"},
+        {"mode": "redirect_to", "location": "http://127.0.0.3:1/"},
+    ],
+    ids=lambda fault: "-".join(map(str, fault.values())),
+)
+async def test_in_trouble_the_old_answer_goes_on(
+    store: Store, view: View, fresh: FixtureHub, fault: dict[str, Any]
+) -> None:
+    sha = (await ask(store, view)).commit.sha
+    await grow_old(view)
+    fresh.fault(fault.pop("mode"), kind="api_info", **fault)
+    answer = await ask(store, view)
+    assert answer.commit.sha == sha and answer.stale
+
+
+async def test_an_upstream_in_trouble_is_left_in_peace(
+    store: Store, view: View, fresh: FixtureHub
+) -> None:
+    await ask(store, view)
+    await grow_old(view)
+    fresh.fault("status", status=503)
+    for _ in range(5):
+        await ask(store, view)
+    asked = fresh.counters().of("api_info")
+    await ask(store, view)
+    assert fresh.counters().of("api_info") == asked
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(503, UpstreamUnavailable), (429, UpstreamBusy), (404, Trouble)]
+)
+async def test_trouble_is_told_when_nothing_is_known(
+    store: Store, view: View, fresh: FixtureHub, status: int, kind: type[HubError]
+) -> None:
+    fresh.fault("status", status=status)
+    with pytest.raises(kind):
+        await ask(store, view)
+    fresh.clear_faults()
+    assert (await ask(store, view)).commit.sha == fresh.sha("org/fresh")
+
+
+async def test_trouble_erases_nothing(store: Store, view: View, fresh: FixtureHub) -> None:
+    sha = (await ask(store, view)).commit.sha
+    await grow_old(view)
+    fresh.stop()
+    for revision in ("main", sha, "main"):
+        assert (await ask(store, view, revision)).commit.sha == sha
+
+
+# Refusals.
+
+
+@pytest.mark.parametrize(
+    "mode",
+    [
+        "shared",
+        pytest.param(
+            "client",
+            marks=pytest.mark.xfail(
+                strict=True, reason="refusals of anonymous callers are asked for each time"
+            ),
+        ),
+    ],
+)
+async def test_a_missing_repository_is_remembered_for_a_while(
+    store: Store, makers: Makers, hub: FixtureHub, mode: str
+) -> None:
+    view = await asyncio.to_thread(lambda: makers.view(token_mode=mode))
+    for _ in range(3):
+        with pytest.raises(RepoNotFound):
+            await ask(store, view, repo=model("org/nope"))
+    assert hub.counters().of("api_info") == 1
+
+
+async def test_a_repository_that_appears_is_found_later(
+    store: Store, view: View, hub: FixtureHub
+) -> None:
+    with pytest.raises(RepoNotFound):
+        await ask(store, view, repo=model("org/nope"))
+    hub.declare(repo("org/nope", {"a": "a"}))
+    await grow_old(view)
+    try:
+        assert (await ask(store, view, repo=model("org/nope"))).commit.sha == hub.sha("org/nope")
+    finally:
+        hub.delete_repo("org/nope")
+
+
+async def test_a_missing_revision_says_nothing_of_the_others(
+    store: Store, view: View, fresh: FixtureHub
+) -> None:
+    await ask(store, view)
+    for _ in range(3):
+        with pytest.raises(RevisionNotFound):
+            await ask(store, view, "nope")
+    assert fresh.counters().of("api_info") == 2
+    assert (await ask(store, view)).commit.sha == fresh.sha("org/fresh")
+
+
+async def test_a_deleted_branch_ends(store: Store, view: View, fresh: FixtureHub) -> None:
+    sha = fresh.add_commit("org/fresh", {"x": "x"}, ref="main")
+    fresh.set_ref("org/fresh", "gone", sha)
+    await ask(store, view, "gone")
+    fresh.delete_ref("org/fresh", "refs/heads/gone")
+    await grow_old(view)
+    with pytest.raises(RevisionNotFound):
+        await ask(store, view, "gone")
+    assert (await ask(store, view, sha)).commit.sha == sha
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"), [({"disabled": True}, DisabledRepo), ({"private": True}, RepoNotFound)]
+)
+async def test_a_definite_refusal_ends_serving_what_is_held(
+    store: Store, view: View, fresh: FixtureHub, change: dict[str, bool], kind: type[HubError]
+) -> None:
+    sha = (await ask(store, view)).commit.sha
+    fresh.update_repo("org/fresh", **change)
+    await grow_old(view)
+    with pytest.raises(kind):
+        await ask(store, view)
+    with pytest.raises(kind):
+        await ask(store, view, sha)
+    fresh.stop()  # trouble does not make a refusal undone
+    await grow_old(view)
+    with pytest.raises(HubError):
+        await ask(store, view)
+
+
+async def test_the_right_to_a_full_sha_is_checked_behind_the_answer(
+    store: Store, view: View, fresh: FixtureHub
+) -> None:
+    sha = fresh.sha("org/fresh")
+    await ask(store, view, sha)
+    fresh.update_repo("org/fresh", private=True)
+    await grow_old(view)
+    assert (await ask(store, view, sha)).commit.sha == sha
+    for _ in range(200):
+        try:
+            await ask(store, view, sha)
+        except RepoNotFound:
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("the refusal was never noticed")
+
+
+async def test_an_old_name_leads_to_the_new_one_also_offline(
+    store: Store, view: View, fresh: FixtureHub
+) -> None:
+    for _ in range(2):
+        with pytest.raises(RepoMoved) as moved:
+            await ask(store, view, repo=model("old/fresh"))
+        assert moved.value.repo_id == "org/fresh"
+        fresh.stop()
+    assert (await ask(store, view)).commit.sha
+
+
+async def test_a_rejected_token_of_the_remote_does_not_end_what_is_public(
+    store: Store, makers: Makers, fresh: FixtureHub
+) -> None:
+    made = await asyncio.to_thread(lambda: makers.view(metadata_ttl=600, hf_token=OWNER_TOKEN))
+    sha = (await ask(store, made)).commit.sha
+    rejected = {"X-Error-Message": "Invalid credentials in Authorization header"}
+    fresh.fault("status", status=401, kind="api_info", headers=rejected)
+    await grow_old(made)
+    answer = await ask(store, made)
+    assert answer.commit.sha == sha and answer.stale
+
+
+async def test_a_rejected_token_is_told_when_nothing_is_known(
+    store: Store, makers: Makers, fresh: FixtureHub
+) -> None:
+    made = await asyncio.to_thread(lambda: makers.view(hf_token=INVALID_TOKEN))
+    with pytest.raises(HubError) as refused:
+        await ask(store, made)
+    assert refused.value.status == 401
+
+
+# Changes of our own.
+
+
+async def test_a_commit_that_was_removed_is_fetched_again(
+    store: Store, view: View, fresh: FixtureHub
+) -> None:
+    sha = (await ask(store, view)).commit.sha
+    await asyncio.to_thread(Commit.objects.filter(sha=sha).delete)
+    assert (await ask(store, view)).commit.sha == sha
+    assert await asyncio.to_thread(Commit.objects.filter(sha=sha).exists)
+
+
+async def test_a_remote_with_another_token_knows_nothing_any_more(
+    store: Store, makers: Makers, hub: FixtureHub
+) -> None:
+    made = await asyncio.to_thread(lambda: makers.view(hf_token=OWNER_TOKEN))
+    assert made.remote is not None
+    await ask(store, made, repo=model("org/priv"))
+
+    def change() -> None:
+        remote = HuggingFaceRemote.objects.get(pk=made.remote.pk)  # type: ignore[union-attr]
+        remote.hf_token = None
+        remote.save()
+
+    await asyncio.to_thread(change)
+    assert not await asyncio.to_thread(KnownRepo.objects.filter(remote_id=made.remote.pk).exists)
+
+
+async def test_remotes_do_not_share_what_they_know(
+    store: Store, makers: Makers, hub: FixtureHub
+) -> None:
+    """A remote with a token never opens a private repository to one without."""
+    with_token = await asyncio.to_thread(lambda: makers.view(hf_token=OWNER_TOKEN))
+    without = await asyncio.to_thread(lambda: makers.view(token_mode="shared"))
+    sha = (await ask(store, with_token, repo=model("org/priv"))).commit.sha
+    for revision in ("main", sha):
+        with pytest.raises(RepoNotFound):
+            await ask(store, without, revision, repo=model("org/priv"))
