@@ -169,14 +169,15 @@ def _unpack_row(row: list[Any]) -> Entry:
 
 def root_key(entries: Iterable[Entry]) -> str:
     """
-    Return the key of a root directory: sha256 over its entries.
+    Return the key of a root directory: sha256 over all that is told of its entries.
 
     The Hub's API does not tell the root's oid, and it cannot be computed without file modes.
     """
     digest = hashlib.sha256()
     for page in paginate(entries):
         for entry in page.entries:
-            digest.update(f"{entry.is_dir:d} {entry.oid} {entry.size} ".encode())
+            sha256 = entry.lfs.sha256 if entry.lfs else "-"
+            digest.update(f"{entry.is_dir:d} {entry.oid} {entry.size} {sha256} ".encode())
             digest.update(_sort_key(entry.path) + b"\0")
     return digest.hexdigest()
 
