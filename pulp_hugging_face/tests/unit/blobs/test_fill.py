@@ -63,7 +63,7 @@ async def test_a_reader_gets_exactly_the_bytes(manager: FillManager, content: by
 async def test_many_readers_cost_one_download(manager: FillManager) -> None:
     source = FakeSource.of(LARGE)
     fill = begin(manager, source)
-    read = await asyncio.gather(*(read_all(fill) for _ in range(20)))
+    read = await asyncio.gather(*(read_all(fill) for _ in range(8)))
     assert all(data == LARGE for data in read)
     assert source.opened == [(0, len(LARGE))]
 

@@ -95,7 +95,7 @@ def test_the_root_key_changes_with_every_change(entries: list[Entry], data: st.D
 
 def test_the_root_key_is_the_same_in_every_process() -> None:
     entries = [folder("a"), Entry("w.bin", OID, 5, Lfs(SHA256, 5, 126)), file("é")]
-    assert root_key(entries) == "b728ef5af68d863f06711f5ff08b57102b91b7187ae2f3c5375897c5c404ef19"
+    assert root_key(entries) == "52f1df8054b213ca6fdc074e821a31c4b475c7596d469f08d0ff7954a3925964"
 
 
 @given(file_entries(paths))
@@ -269,3 +269,11 @@ def test_pointer_size_is_the_length_of_the_pointer(sha256: str, size: int) -> No
     text = module._POINTER_TEXT.format(sha256, size)
     entry = entry_from_json(lfs_item(oid=sha256, size=size, pointerSize=None))
     assert entry.lfs is not None and entry.lfs.pointer_size == len(text.encode())
+
+
+def test_roots_that_differ_in_an_lfs_digest_only_have_different_keys() -> None:
+    """Else who lists another digest for a known oid would change what others are served."""
+    entries = [
+        Entry("w", OID, 5, lfs) for lfs in (None, Lfs(SHA256, 5, 126), Lfs("d" * 64, 5, 126))
+    ]
+    assert len({root_key([entry]) for entry in entries}) == 3

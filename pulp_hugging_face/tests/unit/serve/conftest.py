@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import pytest
 import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
@@ -27,6 +28,12 @@ __all__ = ["database", "domain", "hub", "makers", "postgres", "running_hub", "st
 
 Client = TestClient[web.Request, web.Application]
 Serving = Callable[..., Awaitable[Client]]
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Broken transfers are taken up again at once."""
+    monkeypatch.setattr("pulp_hugging_face.blobs.fill._BACKOFF", 0)
 
 
 @pytest_asyncio.fixture

@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pulp_hugging_face.hub.errors import EntryNotFound, UpstreamTimeout
@@ -43,6 +43,7 @@ keys = st.integers(0, 5)
 operations = st.lists(st.tuples(st.sampled_from(["get", "put", "pop"]), keys), max_size=60)
 
 
+@settings(deadline=None)
 @given(operations, st.integers(1, 4))
 def test_it_behaves_like_a_bounded_list(steps: list[tuple[str, int]], size: int) -> None:
     lru: Lru[int, int] = Lru(size)

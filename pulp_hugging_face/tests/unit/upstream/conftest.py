@@ -8,9 +8,16 @@ import pytest
 import pytest_asyncio
 
 from pulp_hugging_face.tests.hub import FixtureHub
+from pulp_hugging_face.upstream import client as client_module
 from pulp_hugging_face.upstream.client import HubClient
 from pulp_hugging_face.upstream.config import RemoteConfig
 from pulp_hugging_face.upstream.egress import Egress
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Questions whose connection broke are asked again at once."""
+    monkeypatch.setattr(client_module, "_RETRY_DELAY", 0)
 
 
 @pytest.fixture(scope="session")
