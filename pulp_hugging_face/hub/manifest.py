@@ -176,8 +176,8 @@ def root_key(entries: Iterable[Entry]) -> str:
     digest = hashlib.sha256()
     for page in paginate(entries):
         for entry in page.entries:
-            sha256 = entry.lfs.sha256 if entry.lfs else "-"
-            digest.update(f"{entry.is_dir:d} {entry.oid} {entry.size} {sha256} ".encode())
+            lfs = f"{entry.lfs.sha256}:{entry.lfs.pointer_size}" if entry.lfs else "-"
+            digest.update(f"{entry.is_dir:d} {entry.oid} {entry.size} {lfs} ".encode())
             digest.update(_sort_key(entry.path) + b"\0")
     return digest.hexdigest()
 
