@@ -108,7 +108,7 @@ async def _paths(request: web.Request) -> list[str]:
         try:
             body = await request.json()
             paths = body["paths"]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise BadRequest("The body must be JSON with a list of paths.") from error
         paths = [paths] if isinstance(paths, str) else paths
     else:

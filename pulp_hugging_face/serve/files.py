@@ -6,7 +6,7 @@ import logging
 from typing import IO
 
 from aiohttp import web
-from pulpcore.plugin.models import Domain
+from django.core.files.storage import Storage
 
 from pulp_hugging_face.blobs.fill import Fill
 from pulp_hugging_face.hub.errors import HubError, UpstreamInvalid
@@ -98,7 +98,7 @@ async def _send_held(
 ) -> web.StreamResponse:
     """Send from the storage: by the kernel where the bytes are a local file."""
     loop = asyncio.get_running_loop()
-    file, local = await loop.run_in_executor(None, _open, wanted.view.domain, held.name)
+    file, local = await loop.run_in_executor(None, _open, wanted.view.storage, held.name)
     try:
         await response.prepare(request)
         if local and request.transport is not None:
@@ -112,9 +112,8 @@ async def _send_held(
     return response
 
 
-def _open(domain: str, name: str) -> tuple[IO[bytes], bool]:
+def _open(storage: Storage, name: str) -> tuple[IO[bytes], bool]:
     """Open an artifact. Returns the file and whether it is one of this machine. Blocking."""
-    storage = Domain.objects.get(name=domain).get_storage()
     try:
         path = storage.path(name)
     except NotImplementedError:
@@ -172,7 +171,9 @@ async def _send_relayed(
             async for data in stream.chunks(CHUNK):
                 await response.write(data[:left])
                 left -= len(data)
-            if left != 0:
+                if left <= 0:  # a server that ignores the end of the range goes on
+                    break
+            if left > 0:
                 raise UpstreamInvalid("The upstream sent another number of bytes than asked for.")
             await response.write_eof()
     except HubError as error:

@@ -1,6 +1,5 @@
 """Answers that are no files: JSON, refusals, redirects."""
 
-import re
 from typing import Any
 
 from aiohttp import web
@@ -8,11 +7,9 @@ from django.conf import settings
 
 from pulp_hugging_face.hub.errors import HubError
 from pulp_hugging_face.hub.headers import CORS, error_headers
-from pulp_hugging_face.hub.names import RepoId
+from pulp_hugging_face.hub.names import RepoId, RepoType, decode_segment
 from pulp_hugging_face.hub.payloads import error_body
 from pulp_hugging_face.store.views import View
-
-_SLASHES = re.compile("/+")
 
 
 def json_reply(data: Any, headers: dict[str, str] | None = None) -> web.Response:
@@ -32,17 +29,24 @@ def moved(request: web.Request, view: View, old: RepoId, new_id: str) -> web.Res
     `Location` is a path with our prefix and the original query: a host breaks clients up to 1.29, a
     lost query makes a listing silently incomplete (rule 4).
     """
-    rest = _SLASHES.sub("/", request.rel_url.raw_path[len(view.path) :])
-    new = RepoId(old.type, new_id)
-    for before, after in ((old.api_path, new.api_path), (old.path, new.path)):
-        if rest == f"/{before}" or rest.startswith(f"/{before}/"):
-            rest = f"/{after}" + rest[len(before) + 1 :]
-            break
+    segments = [part for part in request.rel_url.raw_path[len(view.path) :].split("/") if part]
+    start = _id_start(old, segments)
+    # An id takes one segment when its slash is encoded, or for legacy ids, else two.
+    size = 2 if "/" in old.id and "/" not in decode_segment(segments[start]) else 1
+    segments[start : start + size] = [new_id]
+    rest = "/" + "/".join(segments)
     query = request.rel_url.raw_query_string
     location = view.path + rest + (f"?{query}" if query else "")
     return web.Response(
         status=307, headers={"Location": location, **CORS}, text=f"Moved to {new_id}"
     )
+
+
+def _id_start(repo: RepoId, segments: list[str]) -> int:
+    """Return which segment of a path below the endpoint the id begins with."""
+    if segments[0] != "api":
+        return 0 if repo.type is RepoType.MODEL else 1
+    return 3 if segments[1] == "resolve-cache" else 2
 
 
 def public_url(request: web.Request, view: View, raw_path: str) -> str:

@@ -144,6 +144,7 @@ def _view(distribution: HuggingFaceDistribution, remote: HuggingFaceRemote | Non
         repository=distribution.repository_id,
         version=version,
         remote=remote_view(remote) if remote else None,
+        storage=distribution.pulp_domain.get_storage(),
     )
 
 

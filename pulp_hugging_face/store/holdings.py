@@ -18,7 +18,7 @@ from django.db import DatabaseError, IntegrityError, transaction
 from pulpcore.plugin.models import Artifact, ContentArtifact, RemoteArtifact
 from pulpcore.plugin.util import get_domain
 
-from pulp_hugging_face.app.models import Blob, HuggingFaceRemote
+from pulp_hugging_face.app.models import Blob, Commit, HuggingFaceRemote
 from pulp_hugging_face.blobs.fill import Fill
 from pulp_hugging_face.hub.digests import BlobId
 
@@ -203,49 +203,48 @@ def write_claims(claims: dict[Claim, UUID]) -> None:
 
 
 def _write_claims(claims: dict[Claim, UUID]) -> None:
-    ordered = sorted(claims, key=lambda claim: (str(claim.commit), claim.relative_path))
-    rows = [
-        ContentArtifact(
-            content_id=claim.commit,
-            relative_path=claim.relative_path,
-            artifact_id=claims[claim],
+    artifacts = Artifact.objects.in_bulk(set(claims.values()))
+    commits = set(
+        Commit.objects.filter(pk__in={claim.commit for claim in claims}).values_list(
+            "pk", flat=True
         )
-        for claim in ordered
-    ]
+    )
+    valid = [claim for claim, pk in claims.items() if pk in artifacts and claim.commit in commits]
+    ordered = sorted(valid, key=lambda claim: (str(claim.commit), claim.relative_path))
+    held = {claim: artifacts[claims[claim]] for claim in ordered}
     ContentArtifact.objects.bulk_create(
-        rows,
+        [
+            ContentArtifact(
+                content_id=claim.commit, relative_path=claim.relative_path, artifact=artifact
+            )
+            for claim, artifact in held.items()
+        ],
         update_conflicts=True,
         unique_fields=["content", "relative_path"],
         update_fields=["artifact"],
     )
-    _write_remote_artifacts(claims, ordered)
+    _write_remote_artifacts(held)
 
 
-def _write_remote_artifacts(claims: dict[Claim, UUID], ordered: list[Claim]) -> None:
-    remotes = {
-        remote.pk: remote
-        for remote in HuggingFaceRemote.objects.filter(pk__in={claim.remote for claim in ordered})
-    }
+def _write_remote_artifacts(held: dict[Claim, Artifact]) -> None:
+    """Write where the files came from, so that pulpcore can repair and reclaim them."""
+    remotes = HuggingFaceRemote.objects.in_bulk({claim.remote for claim in held if claim.remote})
     found = ContentArtifact.objects.filter(
-        content_id__in={claim.commit for claim in ordered},
-        relative_path__in=[claim.relative_path for claim in ordered],
-    ).select_related("artifact")
+        content_id__in={claim.commit for claim in held},
+        relative_path__in=[claim.relative_path for claim in held],
+    )
     by_path = {(row.content_id, row.relative_path): row for row in found}
-    rows = []
-    for claim in ordered:
-        content_artifact = by_path.get((claim.commit, claim.relative_path))
-        remote = remotes.get(claim.remote)
-        if remote is None or content_artifact is None:
-            continue
-        rows.append(
-            RemoteArtifact(
-                remote=remote,
-                content_artifact=content_artifact,
-                url=remote.get_remote_artifact_url(claim.relative_path),
-                size=content_artifact.artifact.size,
-                sha256=content_artifact.artifact.sha256,
-            )
+    rows = [
+        RemoteArtifact(
+            remote=remotes[claim.remote],
+            content_artifact=by_path[claim.commit, claim.relative_path],
+            url=remotes[claim.remote].get_remote_artifact_url(claim.relative_path),
+            size=artifact.size,
+            sha256=artifact.sha256,
         )
+        for claim, artifact in held.items()
+        if claim.remote in remotes
+    ]
     RemoteArtifact.objects.bulk_create(rows, ignore_conflicts=True)
 
 

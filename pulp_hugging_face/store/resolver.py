@@ -115,7 +115,9 @@ class Resolver:
     ) -> Resolution:
         known = await self._load(remote, caller, repo, revision)
         visible = known is not None and self._access.may_see(remote, caller, known)
-        if known is not None and visible and self._is_fresh(remote, known, revision):
+        # A refusal is for whoever is refused; those with a token of their own were sorted out.
+        told = visible or (known is not None and known.refusal is not None)
+        if known is not None and told and self._is_fresh(remote, known, revision):
             self._check_entitlement_behind(view, remote, caller, known, revision)
             return await self._answer(view, remote, caller, known, repo, revision)
         # An expired grant is no longer enough to answer at once, but it is when nobody can say.

@@ -1,7 +1,9 @@
 """A distribution as requests see it: plain values, loaded once and shared by all requests."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
+
+from django.core.files.storage import Storage
 
 from pulp_hugging_face.upstream.config import RemoteConfig
 
@@ -33,7 +35,8 @@ class View:
     A distribution.
 
     `path` is the part of the URL path that leads to it, without a trailing slash; `version` is set
-    when the distribution is pinned to a repository version.
+    when the distribution is pinned to a repository version; `storage` is where the domain keeps its
+    artifacts.
     """
 
     pk: UUID
@@ -45,6 +48,7 @@ class View:
     repository: UUID | None
     version: UUID | None
     remote: RemoteView | None
+    storage: Storage = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
+from django.core.files.storage import InMemoryStorage
 from django.db import OperationalError
 
 from pulp_hugging_face.hub.errors import (
@@ -36,6 +37,7 @@ VIEW = View(
     repository=None,
     version=None,
     remote=None,
+    storage=InMemoryStorage(),
 )
 
 

@@ -176,10 +176,6 @@ async def test_a_small_range_of_a_large_file_costs_little(
         HUGE - 100,
         pytest.param(
             0,
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="the whole file is fetched, and the answer broken off when it was complete",
-            ),
         ),
     ],
 )

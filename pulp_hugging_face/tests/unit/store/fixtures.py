@@ -110,6 +110,7 @@ class Makers:
             base_path="hf",
             path="/pulp/content/hf",
             remote=remote,
+            storage=self.domain.get_storage(),
             **values,
         )
 

@@ -194,9 +194,6 @@ async def test_a_remote_removed_under_us_leaves_the_claim(
     )
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AttributeError, reason="a whole batch of claims is lost: to be fixed"
-)
 async def test_an_artifact_removed_under_us_is_no_error(bench: Bench) -> None:
     commit = await bench.commit()
     await bench.write({bench.claim(commit): uuid.uuid4()})

@@ -215,9 +215,6 @@ async def test_trouble_erases_nothing(store: Store, view: View, fresh: FixtureHu
         "shared",
         pytest.param(
             "client",
-            marks=pytest.mark.xfail(
-                strict=True, reason="refusals of anonymous callers are asked for each time"
-            ),
         ),
     ],
 )
