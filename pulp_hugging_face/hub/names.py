@@ -94,7 +94,7 @@ def normalize_revision(revision: str) -> str:
     """
     if revision == "HEAD":
         return DEFAULT_BRANCH
-    revision = revision.removeprefix("refs/heads/").removeprefix("refs/tags/")
+    revision = revision.removeprefix("refs/heads/")
     bad = not revision or len(revision) > 500 or ".." in revision or revision.startswith(("/", "-"))
     if bad or _CONTROL.search(revision) or revision.endswith((".lock", "/")):
         raise InvalidRevision(f"Invalid rev id: {revision}")

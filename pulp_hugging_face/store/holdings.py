@@ -37,7 +37,6 @@ _FIND = f"""
       ON ca.content_id = %s AND ca.relative_path = %s AND ca.artifact_id = b.artifact_id
     WHERE b.pulp_domain_id = %s AND b.key = %s
 """
-_HELD = f"SELECT key FROM {_BLOB} WHERE pulp_domain_id = %s AND key = ANY(%s)"
 
 
 @dataclass(frozen=True)
@@ -77,11 +76,6 @@ class Holdings:
         if row is None:
             return None
         return Held(row["pulp_id"], row["artifact_id"], row["file"], row["claim"] is not None)
-
-    async def held_keys(self, domain: UUID, keys: list[str]) -> set[str]:
-        """Return which of the blob keys are held."""
-        rows = await self._database.fetch(_HELD, (domain, keys))
-        return {row["key"] for row in rows}
 
     def note_use(self, held: Held, claim: Claim | None) -> None:
         """Note that a blob was served, and for whom if that is not written down yet."""

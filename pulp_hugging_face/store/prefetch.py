@@ -16,7 +16,7 @@ from .views import Caller, View
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from .service import Store
+    from .service import Store, Wanted
 
 log = logging.getLogger("pulp_hugging_face.store")
 
@@ -86,28 +86,31 @@ class Prefetcher:
     async def _fetch_page(
         self, view: View, caller: Caller, resolution: Resolution, page: list[Entry]
     ) -> bool:
-        held = await self._store.held_keys(view, page)
-        missing = [entry for entry in page if not entry.is_dir and entry.blob.key not in held]
         slots = asyncio.Semaphore(_PARALLEL)
 
-        async def fetch(entry: Entry) -> bool:
+        async def hold(entry: Entry) -> bool:
             async with slots:
-                return await self._fetch(view, caller, resolution, entry)
+                return await self._hold(view, caller, resolution, entry)
 
-        return all(await asyncio.gather(*(fetch(entry) for entry in missing)))
+        return all(await asyncio.gather(*(hold(entry) for entry in page if not entry.is_dir)))
 
-    async def _fetch(
-        self, view: View, caller: Caller, resolution: Resolution, entry: Entry
-    ) -> bool:
+    async def _hold(self, view: View, caller: Caller, resolution: Resolution, entry: Entry) -> bool:
+        """Hold a file: fetch its blob, or note that a blob already held is this commit's too."""
         try:
             wanted = await self._store.file(view, caller, resolution, entry.path)
-            fill = self._store.fill(wanted)
-            fill.attach()
-            try:
-                await fill.wait_for(entry.size)
-            finally:
-                fill.detach()
+            if await self._store.held(wanted) is None:
+                await self._fetch(wanted)
+                # Said again: whoever joins a fill that is being published comes too late for it.
+                return await self._store.held(wanted) is not None
         except HubError as error:
             log.info("%s was not prefetched: %s", entry.blob.key, error.message)
             return False
         return True
+
+    async def _fetch(self, wanted: "Wanted") -> None:
+        fill = self._store.fill(wanted)
+        fill.attach()
+        try:
+            await fill.wait_for(wanted.entry.size)
+        finally:
+            fill.detach()

@@ -221,11 +221,6 @@ class Store:
             self._holdings.note_use(held, wanted.claim if keeps else None)
         return held
 
-    async def held_keys(self, view: View, entries: list[Entry]) -> set[str]:
-        """Return which of the entries' blobs are held, by their keys."""
-        keys = [entry.blob.key for entry in entries if not entry.is_dir]
-        return await self._holdings.held_keys(view.domain_pk, keys)
-
     async def drop(self, held: Held) -> None:
         """Forget bytes that are missing from the storage."""
         await self._holdings.drop(held)

@@ -149,7 +149,7 @@ def test_only_a_full_lower_case_commit_id_is_one(revision: str, sha: bool) -> No
         ("main", "main"),
         ("refs/heads/main", "main"),
         ("refs/heads/feat/x", "feat/x"),
-        ("refs/tags/v1.0", "v1.0"),
+        ("refs/tags/v1.0", "refs/tags/v1.0"),
         ("refs/pr/1", "refs/pr/1"),
         ("refs/convert/parquet", "refs/convert/parquet"),
         (SHA, SHA),
