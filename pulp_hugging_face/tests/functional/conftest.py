@@ -80,6 +80,30 @@ def new_cache(stack: Stack, hub: FixtureHub) -> NewCache:
     return create
 
 
+@pytest.fixture(scope="session")
+def standing() -> dict[str, Cache]:
+    """Caches that many tests share, by the fields of their remotes."""
+    return {}
+
+
+@pytest.fixture
+def shared(new_cache: NewCache, standing: dict[str, Cache]) -> NewCache:
+    """
+    Return the shared cache with these fields: quicker than one of the test's own.
+
+    For tests that leave the cache as it is, and have repositories of their own where it matters
+    what was asked before.
+    """
+
+    def find(**fields: Any) -> Cache:
+        key = repr(sorted(fields.items()))
+        if key not in standing:
+            standing[key] = new_cache(**fields)
+        return standing[key]
+
+    return find
+
+
 @pytest.fixture
 def cache(new_cache: NewCache) -> Cache:
     """A cache of the test's own with the default settings."""

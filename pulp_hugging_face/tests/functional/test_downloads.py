@@ -2,10 +2,19 @@
 
 from typing import Any
 
+import pytest
+
 from pulp_hugging_face.tests.hub import FixtureHub, repo
 
 from .caches import Cache, fresh_repo, random_file, unique
 from .inspect_stack import versions, wait_for_commits
+
+
+@pytest.fixture
+def cache(shared) -> Cache:
+    """Nothing here changes the cache."""
+    return shared()
+
 
 ONE_EACH = {
     "model": {"repo_id": "org/repo", "filename": "config.json"},

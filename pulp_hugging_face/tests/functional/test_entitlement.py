@@ -50,18 +50,18 @@ def assert_refused(hub, cache: Cache, repo_id: str, token: str | None, code: str
             assert (reply.status in (401, 404), reply.error_code) == (True, code), target
 
 
-def test_the_token_of_one_remote_opens_nothing_through_another(hub, new_cache, closed):
+def test_the_token_of_one_remote_opens_nothing_through_another(hub, shared, closed):
     repo_id, code = closed
-    with_token, without = new_cache(hf_token=OWNER_TOKEN), new_cache()
+    with_token, without = shared(hf_token=OWNER_TOKEN), shared()
     assert_open(hub, with_token, repo_id, None)
     assert_refused(hub, without, repo_id, None, code)
-    assert_refused(hub, new_cache(hf_token=NOBODY_TOKEN), repo_id, None, code)
+    assert_refused(hub, shared(hf_token=NOBODY_TOKEN), repo_id, None, code)
     assert_open(hub, with_token, repo_id, None)
 
 
-def test_in_mode_client_each_callers_token_decides(hub, new_cache, closed):
+def test_in_mode_client_each_callers_token_decides(hub, shared, closed):
     repo_id, code = closed
-    cache = new_cache(token_mode="client")
+    cache = shared(token_mode="client")
     assert_refused(hub, cache, repo_id, None, code)
     assert_open(hub, cache, repo_id, OWNER_TOKEN)
     assert_refused(hub, cache, repo_id, None, code)
@@ -71,9 +71,9 @@ def test_in_mode_client_each_callers_token_decides(hub, new_cache, closed):
     assert_open(hub, cache, repo_id, OWNER_TOKEN)
 
 
-def test_in_mode_client_both_workers_decide_alike(hub, new_cache, closed):
+def test_in_mode_client_both_workers_decide_alike(hub, shared, closed):
     repo_id, code = closed
-    cache = new_cache(token_mode="client")
+    cache = shared(token_mode="client")
     assert_open(hub, cache, repo_id, OWNER_TOKEN)
     target = f"/{repo_id}/resolve/main/w.bin"
     for _ in range(8):
@@ -82,22 +82,22 @@ def test_in_mode_client_both_workers_decide_alike(hub, new_cache, closed):
         assert ask_as(cache, target, NOBODY_TOKEN).error_code == code
 
 
-def test_in_mode_client_the_remotes_token_serves_nobody(hub, new_cache, closed):
+def test_in_mode_client_the_remotes_token_serves_nobody(hub, shared, closed):
     repo_id, code = closed
-    cache = new_cache(token_mode="client", hf_token=OWNER_TOKEN)
+    cache = shared(token_mode="client", hf_token=OWNER_TOKEN)
     assert_refused(hub, cache, repo_id, None, code)
     assert_refused(hub, cache, repo_id, NOBODY_TOKEN, code)
     assert_open(hub, cache, repo_id, OWNER_TOKEN)
 
 
-def test_without_a_token_the_mode_is_client_and_with_one_shared(hub, new_cache, closed):
+def test_without_a_token_the_mode_is_client_and_with_one_shared(hub, shared, closed):
     repo_id, _ = closed
-    assert_open(hub, new_cache(), repo_id, OWNER_TOKEN)
-    assert_open(hub, new_cache(hf_token=OWNER_TOKEN), repo_id, None)
+    assert_open(hub, shared(), repo_id, OWNER_TOKEN)
+    assert_open(hub, shared(hf_token=OWNER_TOKEN), repo_id, None)
 
 
-def test_an_invalid_callers_token_does_not_close_what_is_public(hub, new_cache):
-    reply = ask_as(new_cache(), "/org/repo/resolve/main/config.json", INVALID_TOKEN)
+def test_an_invalid_callers_token_does_not_close_what_is_public(hub, shared):
+    reply = ask_as(shared(), "/org/repo/resolve/main/config.json", INVALID_TOKEN)
     assert reply.good
 
 
@@ -126,10 +126,10 @@ def wait_until_refused(cache: Cache, repo_id: str) -> None:
     eventually(lambda: not ask_as(cache, f"/{repo_id}/resolve/main/config.json", None).good, 3)
 
 
-def test_clients_with_and_without_the_token(hub, new_machine, client_kind, new_cache):
+def test_clients_with_and_without_the_token(hub, new_machine, client_kind, shared):
     name = unique("org/private")
     hub.declare(repo(name, {"config.json": "x\n", "w.bin": random_file(1000)}, private=True))
-    cache = new_cache(token_mode="client")
+    cache = shared(token_mode="client")
     expected = {path: file.sha256 for path, file in hub.manifest(name).items()}
     assert new_machine(client_kind, cache, OWNER_TOKEN).do("snapshot", repo_id=name) == expected
     for token in (None, NOBODY_TOKEN):

@@ -5,9 +5,15 @@ import pytest
 from pulp_hugging_face.tests.hub import NOBODY_TOKEN, OWNER_TOKEN, repo
 
 from . import wire
-from .caches import eventually, unique
+from .caches import Cache, eventually, unique
 from .clients.machine import ClientError
 from .upstream_log import asked
+
+
+@pytest.fixture
+def cache(shared) -> Cache:
+    """Nothing here changes the cache."""
+    return shared()
 
 
 def test_exceptions_of_the_client(hub, machine):

@@ -3,7 +3,14 @@
 import pytest
 
 from . import wire
-from .caches import fresh_repo
+from .caches import Cache, fresh_repo
+
+
+@pytest.fixture
+def cache(shared) -> Cache:
+    """Nothing here changes the cache."""
+    return shared()
+
 
 # Differ from answer to answer, or say nothing of the file.
 PASSING = {"date", "server", "correlation-id"}

@@ -5,6 +5,13 @@ import pytest
 from . import wire
 from .caches import MIB, Cache, fresh_repo, random_file
 
+
+@pytest.fixture
+def cache(shared) -> Cache:
+    """Nothing here changes the cache."""
+    return shared()
+
+
 SIZE = 100_000
 
 

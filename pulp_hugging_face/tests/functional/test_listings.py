@@ -5,9 +5,15 @@ import json
 import pytest
 
 from . import wire
-from .caches import eventually, fresh_repo, random_file
+from .caches import Cache, eventually, fresh_repo, random_file
 from .clients.venvs import HUB_036
 from .upstream_log import asked
+
+
+@pytest.fixture
+def cache(shared) -> Cache:
+    """Nothing here changes the cache."""
+    return shared()
 
 
 def test_a_listing_of_more_than_a_page(hub, machine):
@@ -172,7 +178,8 @@ def test_no_answer_names_the_upstream_or_xet(hub, cache, target):
 
 
 @pytest.mark.parametrize("status", [500, 503, 429, 403, 418])
-def test_no_answer_in_trouble_names_the_upstream(hub, cache, status):
+def test_no_answer_in_trouble_names_the_upstream(hub, new_cache, status):
+    cache = new_cache(max_retries=0)
     hub.fault("status", status=status, text=f"see {hub.url} or {hub.cdn_url}/signed")
     repo_id = fresh_repo(hub, {"a.bin": random_file(1000)})
     reply = cache.get(f"/{repo_id}/resolve/main/a.bin")

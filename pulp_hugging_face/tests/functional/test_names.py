@@ -6,7 +6,14 @@ from urllib.parse import quote
 import pytest
 
 from . import wire
-from .caches import fresh_repo
+from .caches import Cache, fresh_repo
+
+
+@pytest.fixture
+def cache(shared) -> Cache:
+    """Nothing here changes the cache."""
+    return shared()
+
 
 REVISIONS = {
     "main": ("org/repo", "config.json", "model"),

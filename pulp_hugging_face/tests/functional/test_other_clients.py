@@ -2,9 +2,17 @@
 
 import json
 
+import pytest
+
 from . import wire
-from .caches import fresh_repo
+from .caches import Cache, fresh_repo
 from .upstream_log import asked
+
+
+@pytest.fixture
+def cache(shared) -> Cache:
+    """Nothing here changes the cache."""
+    return shared()
 
 
 def test_javascript_asks_for_one_byte_and_then_for_all(hub, cache):

@@ -30,16 +30,16 @@ def private(hub) -> str:
     return name
 
 
-def test_the_remotes_token_is_seen_by_the_hub_only(hub, new_cache, private):
-    cache = new_cache(hf_token=OWNER_TOKEN)
+def test_the_remotes_token_is_seen_by_the_hub_only(hub, shared, private):
+    cache = shared(hf_token=OWNER_TOKEN)
     for path in ("config.json", "w.bin"):
         assert cache.get(f"/{private}/resolve/main/{path}").body == hub.bytes_of(private, path)
     assert cache.get(f"/api/models/{private}/refs").status == 200
     assert tokens_seen(hub, private) == {"hub": {OWNER_TOKEN}, "cdn": {None}}
 
 
-def test_no_answer_and_no_log_holds_a_token(hub, stack, new_cache, private):
-    cache = new_cache(hf_token=OWNER_TOKEN)
+def test_no_answer_and_no_log_holds_a_token(hub, stack, shared, private):
+    cache = shared(hf_token=OWNER_TOKEN)
     caller = {"Authorization": f"Bearer {NOBODY_TOKEN}"}
     for target in (
         f"/{private}/resolve/main/w.bin", f"/{private}/resolve/main/nope", f"/api/models/{private}",
@@ -90,17 +90,17 @@ def test_tokens_are_encrypted_at_rest(stack, hub, new_cache, private):
     assert "core_remote" in stack.manager(SCAN_EVERY_TABLE.replace("NEEDLE", cache.base_path))
 
 
-def test_a_callers_token_is_not_sent_upstream_in_mode_shared(hub, new_cache, private):
-    cache = new_cache(hf_token=OWNER_TOKEN)
+def test_a_callers_token_is_not_sent_upstream_in_mode_shared(hub, shared, private):
+    cache = shared(hf_token=OWNER_TOKEN)
     caller = {"Authorization": f"Bearer {NOBODY_TOKEN}"}
     assert wire.ask(cache.url, f"/{private}/resolve/main/w.bin", headers=caller).good
     assert tokens_seen(hub, private) == {"hub": {OWNER_TOKEN}, "cdn": {None}}
 
 
 @pytest.mark.parametrize("mode", ["client", "shared"])
-def test_pulps_own_credentials_never_go_upstream(hub, new_cache, mode):
+def test_pulps_own_credentials_never_go_upstream(hub, shared, mode):
     """Basic credentials are for Pulp, whatever the content guard makes of them."""
-    cache, repo_id = new_cache(token_mode=mode), fresh_repo(hub)
+    cache, repo_id = shared(token_mode=mode), fresh_repo(hub)
     basic = base64.b64encode(b"admin:secret-of-pulp").decode()
     for target in (f"/{repo_id}/resolve/main/small.bin", "/org/priv/resolve/main/config.json"):
         wire.ask(cache.url, target, headers={"Authorization": f"Basic {basic}"})

@@ -10,6 +10,7 @@ import pytest
 
 from pulp_hugging_face.tests.hub import OWNER_TOKEN, FixtureHub
 
+from . import wire
 from .caches import eventually, unique
 from .stack import PASSWORD, Stack
 
@@ -85,3 +86,23 @@ def test_endpoints_in_the_tutorials_have_no_trailing_slash(name):
     text = (TUTORIAL.parent / name).read_text()
     endpoints = re.findall(r"HF_ENDPOINT=(\S+)", text)
     assert endpoints and not [found for found in endpoints if found.rstrip('"').endswith("/")]
+
+
+def test_the_commands_for_removing_a_model_do_remove_it(stack, hub):
+    """From the guide for operators; other models stay."""
+    name, guide = unique("guide"), TUTORIAL.parents[1] / "guides" / "operations.md"
+    bash(stack, hub, "\n".join(BLOCK.findall(TUTORIAL.read_text())), name)
+    url = f"{stack.origin}/pulp/content/{name}"
+    assert wire.get(url, "/org/bert/resolve/main/config.json").good
+    rest = stack.rest
+    (repository,) = rest.list(rest.REPOSITORIES, name=name)
+
+    def models() -> set[str]:
+        version = rest.get(repository["pulp_href"])["latest_version_href"]
+        return {commit["repo_id"] for commit in rest.list(rest.COMMITS, repository_version=version)}
+
+    eventually(lambda: models() == {MODEL, "org/bert"})
+    settings = f"REPOSITORY_NAME={name}\nPULP=$BASE_ADDR\n"
+    out = bash(stack, hub, settings + "\n".join(BLOCK.findall(guide.read_text())), name)
+    assert "completed (1 commits)" in out
+    assert models() == {"org/bert"}
