@@ -38,7 +38,8 @@ def up(
     began = time.monotonic()
     data = DataDir(options.data)
     data.prepare()
-    to_screen = options.log_level == "debug" and background is None
+    # Whoever reads JSON wants nothing else on standard output.
+    to_screen = options.log_level == "debug" and background is None and not screen.as_json
     instance = Instance(options, environ, signals, data, screen.progress, to_screen)
     with data.locked():
         _end_leftovers(data, signals)

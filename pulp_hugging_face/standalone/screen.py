@@ -17,20 +17,20 @@ class Screen:
     """Progress in single lines, then one screen (or one JSON object)."""
 
     def __init__(self, *, as_json: bool = False) -> None:
-        self._as_json = as_json
+        self.as_json = as_json
         # What is said once it runs may be read much later, in a log.
         self._dated = False
 
     def progress(self, line: str) -> None:
         """Say what is being done, or that a process had to be started again."""
         now = f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z} " if self._dated else ""
-        self._write(now + line, sys.stderr if self._as_json else sys.stdout)
+        self._write(now + line, sys.stderr if self.as_json else sys.stdout)
 
     def ready(
         self, instance: Instance, remote: Remote | None, password: str | None, seconds: float
     ) -> None:
         """Say that it runs and how to use it."""
-        if self._as_json:
+        if self.as_json:
             self._write(json.dumps(ready_json(instance)), sys.stdout)
         else:
             self._write(ready_text(instance, remote, password, seconds), sys.stdout)

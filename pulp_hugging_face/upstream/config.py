@@ -10,7 +10,8 @@ from pulp_hugging_face.hub.hosts import host_matches
 
 DEFAULT_CONNECT_TIMEOUT = 10.0
 DEFAULT_READ_TIMEOUT = 30.0
-METADATA_TIMEOUT = 30.0
+# For a whole question: clients give up after 10 s, and must not wait for one that hangs.
+METADATA_TIMEOUT = 10.0
 DEFAULT_RETRIES = 3
 
 

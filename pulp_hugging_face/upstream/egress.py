@@ -141,8 +141,7 @@ class Egress:
         if not permitted:
             log.warning("Redirect to %s refused: host not in redirect_hosts", target.host)
             raise RedirectRefused(
-                f"The upstream redirects to {target.host}, which is not among the remote's "
-                "redirect_hosts."
+                "The upstream redirects to a host that is not among the remote's redirect_hosts."
             )
         if not self.config.is_own(target):
             log.debug("Following a redirect to %s", target.host)

@@ -105,7 +105,7 @@ def test_troubleshooting_quotes_sentences_that_exist() -> None:
     )
     for sentence in (
         "The upstream limits the rate of requests.",
-        "which is not among the remote's ",
+        "redirects to a host that is not among the remote's redirect_hosts.",
         "The upstream redirects more often than max_redirects.",
         "The upstream's bytes do not match their digest",
         "The upstream cannot be reached (",

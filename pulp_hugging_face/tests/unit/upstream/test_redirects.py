@@ -81,7 +81,7 @@ async def test_another_host_is_refused_unasked(egress: Make, hosts: tuple[str, .
         serving(redirecting("/there"), "127.0.0.2") as other,
         serving(redirecting(other.url + "/there")) as own,
     ):
-        with pytest.raises(UpstreamInvalid, match=r"127\.0\.0\.2, which is not among"):
+        with pytest.raises(UpstreamInvalid, match="not among"):
             await ask(egress(own.url, redirect_hosts=hosts))
         assert other.seen == []
 
