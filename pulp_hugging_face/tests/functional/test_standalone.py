@@ -32,13 +32,16 @@ def alive(pid: int) -> bool:
     """Tell whether a process runs (and is not merely waiting to be buried)."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 
 def family(pid: int) -> set[int]:
     """Return a process and all that descend from it."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):  # ended meanwhile, like PostgreSQL's helpers
+        return set()
     return {pid}.union(*(family(int(child)) for child in children))
 
 
