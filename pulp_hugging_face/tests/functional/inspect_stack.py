@@ -1,5 +1,6 @@
 """What is held, kept and recorded: looked up from outside by REST, and which worker serves whom."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -51,14 +52,18 @@ def worker_of(pids: list[int], local_port: int) -> int:
     """Return which content worker holds the connection that comes from a port of ours."""
     inode = _server_inode(local_port)
     for pid in pids:
-        links = (link.readlink() for link in _descriptors(pid))
-        if any(str(target) == f"socket:[{inode}]" for target in links):
+        if f"socket:[{inode}]" in _descriptors(pid):
             return pid
     raise LookupError(f"no worker holds the connection from port {local_port}")
 
 
-def _descriptors(pid: int) -> list[Path]:
-    return [link for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()]
+def _descriptors(pid: int) -> set[str]:
+    """Return what a process has open; files may be closed while they are listed."""
+    targets = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            targets.add(str(link.readlink()))
+    return targets
 
 
 def _server_inode(port: int) -> str:
