@@ -111,11 +111,6 @@ def quote_path(path: str) -> str:
     return quote(path, safe="/")
 
 
-def quote_relative_path(relative_path: str) -> str:
-    """Return `<repo>/resolve/<sha>/<path>` quoted for a URL."""
-    return quote_path(relative_path)
-
-
 def decode_segment(raw: str) -> str:
     """
     Percent-decode one URL segment; raw UTF-8 bytes, as llama.cpp sends them, are taken too.

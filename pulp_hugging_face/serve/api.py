@@ -4,7 +4,7 @@ from typing import Any
 
 from aiohttp import web
 
-from pulp_hugging_face.hub.errors import BadRequest, EntryNotFound, HubError
+from pulp_hugging_face.hub.errors import BadRequest, EntryNotFound
 from pulp_hugging_face.hub.manifest import Entry
 from pulp_hugging_face.hub.names import InvalidName, check_path
 from pulp_hugging_face.hub.paging import decode_cursor, encode_cursor, next_link, page_size
@@ -85,7 +85,7 @@ async def tree(
     )
     headers = {"X-Repo-Commit": resolution.commit.sha}
     if len(page) > size:
-        url = public_url(request, view, request.rel_url.raw_path)
+        url = public_url(request, request.rel_url.raw_path)
         cursor = encode_cursor(page[size - 1].path)
         headers["Link"] = next_link(url, list(request.query.items()), cursor)
     return json_reply([tree_item(entry) for entry in page[:size]], headers)
@@ -138,10 +138,3 @@ async def refs(
     found = await store.refs(view, caller, route.repo)
     wanted = _flag(request, "include_prs") or _flag(request, "include_pull_requests")
     return json_reply(refs_object(found, pull_requests=wanted))
-
-
-def not_offered(message: str) -> HubError:
-    """Return the refusal of a route this server does not have."""
-    error = HubError(message, status=404)
-    error.code = "NotSupported"
-    return error

@@ -123,7 +123,7 @@ async def _plain(view: View, request: web.Request, route: routes.Route) -> web.S
     """Answer what needs no repository."""
     match route:
         case routes.Home():
-            endpoint = public_url(request, view, view.path)
+            endpoint = public_url(request, view.path)
             return json_reply({"HF_ENDPOINT": endpoint})
         case routes.AgentHarnesses():
             return json_reply({"standardEnvVars": [], "harnesses": {}})

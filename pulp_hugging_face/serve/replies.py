@@ -49,7 +49,7 @@ def _id_start(repo: RepoId, segments: list[str]) -> int:
     return 3 if segments[1] == "resolve-cache" else 2
 
 
-def public_url(request: web.Request, view: View, raw_path: str) -> str:
+def public_url(request: web.Request, raw_path: str) -> str:
     """Return an absolute URL on the base clients see: CONTENT_ORIGIN, else as they called us."""
     origin = getattr(settings, "CONTENT_ORIGIN", None)
     if not origin:

@@ -12,7 +12,7 @@ from pulpcore.plugin.models import (
 )
 from pulpcore.plugin.repo_version_utils import remove_duplicates
 
-from pulp_hugging_face.hub.names import quote_relative_path
+from pulp_hugging_face.hub.names import quote_path
 
 from .content import Commit, Ref
 
@@ -63,7 +63,7 @@ class HuggingFaceRemote(Remote, AutoAddObjPermsMixin):
         """Return the upstream URL of a file from `<repo>/resolve/<sha>/<path>`."""
         if relative_path.startswith("/"):
             raise ValueError(f"Relative path can't start with '/'. {relative_path}")
-        return f"{self.url.rstrip('/')}/{quote_relative_path(relative_path)}"
+        return f"{self.url.rstrip('/')}/{quote_path(relative_path)}"
 
     def get_remote_artifact_content_type(self, relative_path=None):
         """Return None: pulpcore's own pull-through is never used for Hub paths."""

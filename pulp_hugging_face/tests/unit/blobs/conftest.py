@@ -1,6 +1,6 @@
 """Fixtures of the fills."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from pulp_hugging_face.blobs import fill as fill_module
 from pulp_hugging_face.blobs.manager import FOLDER, FillManager
-from pulp_hugging_face.tests.hub import FixtureHub
+from pulp_hugging_face.tests.unit.hub_process import hub, running_hub  # noqa: F401
 
 from .sources import Publisher
 
@@ -38,16 +38,3 @@ async def manager(tmp_path: Path, publisher: Publisher) -> AsyncIterator[FillMan
     await made.open()
     yield made
     await made.close()
-
-
-@pytest.fixture(scope="session")
-def running_hub() -> Iterator[FixtureHub]:
-    with FixtureHub() as hub:
-        yield hub
-
-
-@pytest.fixture
-def hub(running_hub: FixtureHub) -> FixtureHub:
-    """One process for all tests of the session, in good weather and with an empty log."""
-    running_hub.reset_all()
-    return running_hub

@@ -16,7 +16,6 @@ from pulp_hugging_face.hub.names import (
     is_sha,
     normalize_revision,
     quote_path,
-    quote_relative_path,
     quote_revision,
 )
 
@@ -266,7 +265,4 @@ def test_the_artifact_path_is_that_of_the_resolve_url() -> None:
     repo = RepoId(RepoType.DATASET, "org/ds")
     relative = file_relative_path(repo, SHA, "sub dir/é #1.txt")
     assert relative == f"datasets/org/ds/resolve/{SHA}/sub dir/é #1.txt"
-    assert (
-        quote_relative_path(relative)
-        == f"datasets/org/ds/resolve/{SHA}/sub%20dir/%C3%A9%20%231.txt"
-    )
+    assert quote_path(relative) == f"datasets/org/ds/resolve/{SHA}/sub%20dir/%C3%A9%20%231.txt"

@@ -22,6 +22,7 @@ from pulp_hugging_face.store.distributions import remote_view  # noqa: E402
 from pulp_hugging_face.store.service import Store  # noqa: E402
 from pulp_hugging_face.store.views import RemoteView, View  # noqa: E402
 from pulp_hugging_face.tests.hub import FixtureHub  # noqa: E402
+from pulp_hugging_face.tests.unit.hub_process import hub, running_hub  # noqa: E402, F401
 
 from . import cluster  # noqa: E402
 
@@ -69,19 +70,6 @@ def _close_connection() -> None:
     connection.close()
 
 
-@pytest.fixture(scope="session")
-def running_hub() -> Iterator[FixtureHub]:
-    with FixtureHub() as hub:
-        yield hub
-
-
-@pytest.fixture
-def hub(running_hub: FixtureHub) -> FixtureHub:
-    """One process for all tests of the session, in good weather and with an empty log."""
-    running_hub.reset_all()
-    return running_hub
-
-
 class Makers:
     """Makes remotes and views of the test's domain. Blocking."""
 
@@ -121,7 +109,7 @@ class Makers:
 
 
 @pytest_asyncio.fixture
-async def makers(domain: Domain, hub: FixtureHub) -> Makers:
+async def makers(domain: Domain, hub: FixtureHub) -> Makers:  # noqa: F811
     return Makers(domain, hub.url)
 
 

@@ -1,13 +1,13 @@
 """Fixtures of the way out: the fixture Hub, and clients that speak to it."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from pulp_hugging_face.tests.hub import FixtureHub
+from pulp_hugging_face.tests.unit.hub_process import hub, running_hub  # noqa: F401
 from pulp_hugging_face.upstream import client as client_module
 from pulp_hugging_face.upstream.client import HubClient
 from pulp_hugging_face.upstream.config import RemoteConfig
@@ -18,19 +18,6 @@ from pulp_hugging_face.upstream.egress import Egress
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     """Questions whose connection broke are asked again at once."""
     monkeypatch.setattr(client_module, "_RETRY_DELAY", 0)
-
-
-@pytest.fixture(scope="session")
-def running_hub() -> Iterator[FixtureHub]:
-    with FixtureHub() as hub:
-        yield hub
-
-
-@pytest.fixture
-def hub(running_hub: FixtureHub) -> FixtureHub:
-    """One process for all tests of the session, in good weather and with an empty log."""
-    running_hub.reset_all()
-    return running_hub
 
 
 @pytest_asyncio.fixture
