@@ -18,7 +18,12 @@ up: ## run the server (ARGS="--port 8080 ...", see pulp-hf up --help)
 .PHONY: test
 test: ## run every test (ARGS="-k name ...")
 	@.ci/venv test
-	@$(BIN)/python -m pytest $(ARGS)
+	@.ci/test $(ARGS)
+
+.PHONY: soak
+soak: ## read at random for long while the upstream is in trouble (SOAK_READS=5000 SOAK_SEED=7 make soak)
+	@.ci/venv test
+	@SOAK_READS=$${SOAK_READS:-2000} $(BIN)/python -m pytest -s pulp_hugging_face/tests/functional/test_soak.py $(ARGS)
 
 .PHONY: lint
 lint: ## check style, types, imports, migrations, documentation
@@ -35,6 +40,16 @@ format: ## let the formatter have its way
 	@.ci/venv test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+.PHONY: protocol
+protocol: ## write docs/user/reference/protocol.md anew
+	@.ci/venv test
+	@$(BIN)/python -m pulp_hugging_face.tests.protocol_page
+
+.PHONY: bench
+bench: ## measure beside nginx and Olah (ARGS="--rows hot,cold --quick")
+	@.ci/venv test
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: build
 build: ## build sdist and wheel, try the wheel in an empty environment

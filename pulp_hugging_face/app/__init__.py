@@ -16,10 +16,11 @@ class PulpHuggingFacePluginAppConfig(PulpPluginAppConfig):
     def ready(self) -> None:
         """Connect the parts that models cannot know of."""
         super().ready()
-        from . import downloaders
+        from . import checks, downloaders  # noqa: F401
         from .models import changes
-        from .tasks.trees import schedule
+        from .tasks import grants, trees
 
         changes.connect()
         downloaders.register()
-        post_migrate.connect(schedule, sender=self, dispatch_uid="hugging_face_schedule")
+        for task in (grants, trees):
+            post_migrate.connect(task.schedule, sender=self, dispatch_uid=f"hf-{task.__name__}")

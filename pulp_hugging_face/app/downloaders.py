@@ -7,8 +7,9 @@ from pulpcore.plugin.download import BaseDownloader, DownloadResult
 
 from pulp_hugging_face.app.models import HuggingFaceRemote
 from pulp_hugging_face.store.distributions import remote_config
+from pulp_hugging_face.upstream.budget import Budget
 from pulp_hugging_face.upstream.config import RemoteConfig
-from pulp_hugging_face.upstream.egress import Egress, Request
+from pulp_hugging_face.upstream.egress import Egress, Request, budget_of
 
 _CHUNK = 1024 * 1024
 
@@ -20,12 +21,13 @@ class HubDownloader(BaseDownloader):
     Raises HubError for what the upstream refuses, and pulpcore's validation errors.
     """
 
-    def __init__(self, url: str, config: RemoteConfig, **kwargs: Any) -> None:
+    def __init__(self, url: str, config: RemoteConfig, budget: Budget, **kwargs: Any) -> None:
         super().__init__(url, **kwargs)
         self._config = config
+        self._budget = budget
 
     async def _run(self, extra_data: dict[str, Any] | None = None) -> DownloadResult:
-        egress = Egress(self._config)
+        egress = Egress(self._config, self._budget)
         headers = {"Accept-Encoding": "identity"}
         request = Request("GET", self.url, self._config.token, headers=headers, long=True)
         try:
@@ -51,10 +53,11 @@ class HubDownloaderFactory:
 
     def __init__(self, remote: HuggingFaceRemote) -> None:
         self._config = remote_config(remote)
+        self._budget = budget_of(self._config)
 
     def build(self, url: str, **kwargs: Any) -> HubDownloader:
         """Return a downloader; `expected_digests` and `expected_size` are validated."""
-        return HubDownloader(url, self._config, **kwargs)
+        return HubDownloader(url, self._config, self._budget, **kwargs)
 
 
 def register() -> None:

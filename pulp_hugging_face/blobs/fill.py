@@ -1,95 +1,145 @@
 """
 One blob on its way in: downloaded once, read by many while it grows (architecture §4, Fill).
 
-A fill is detached from whoever asked first. It downloads from the beginning, takes a broken
-transfer up where it stopped, and hashes as it goes. Readers may read what has arrived, except the
-last part: that is released only after the digest matched, so a corrupt file never looks complete.
-Small files are released as a whole. On a mismatch the bytes are dropped and every reader breaks.
+A fill is what one process has to do with a blob's partial file. The processes of a host share the
+file and need no leader: who misses a segment that nobody is fetching locks it and fetches it, in
+runs; who finds it locked waits for its mark. One of them hashes the beginning as it grows. The end
+of a large file is released only after the digest matched, so a corrupt file never looks complete;
+small files are released as a whole. On a mismatch the bytes are dropped and every reader breaks.
 """
 
 import asyncio
 import errno
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pulp_hugging_face.hub.digests import BlobId, Digester
+from pulp_hugging_face.hub.digests import BlobId
 from pulp_hugging_face.hub.errors import (
     HubError,
-    RedirectRefused,
     StorageFull,
-    Trouble,
     UpstreamInvalid,
-    UpstreamTimeout,
     UpstreamUnavailable,
 )
 
-from .partial import PartialFile
+from .journal import Flag, State
+from .lease import Leases, obtain
+from .partial import SUFFIX, BeingPublished, PartialFile
+from .reader import Reader, gone
+from .room import Limits, require_room
+from .runs import Runs
+from .segments import PARALLEL_ABOVE, Appetite, Layout
 from .source import Source
+from .verify import Keeper, Verifier, mismatch
+from .work import Work
 
 log = logging.getLogger("pulp_hugging_face.blobs")
 
-CHUNK = 1024 * 1024
-# Files up to this size reach no client before they are verified.
-VERIFY_FIRST = 4 * CHUNK
-# Of larger files, this much at the end is kept back until the digest matched.
-HOLD_BACK = CHUNK
-# Written out this often on the way, so that the last sync is short: clients wait for it.
-SYNC_EVERY = 128 * CHUNK
-_BACKOFF = 0.5
+# A file of which only ranges are wanted stays open so long after its last reader (seconds).
+LINGER = 5.0
+# Between two looks at what other processes do (seconds), while that is waited for.
+_SHORTEST_LOOK, _LONGEST_LOOK = 0.005, 0.05
+_PUBLISHING_PATIENCE = 8.0
+# A publication that takes longer (seconds) is an upload.
+_UPLOAD_AFTER = 0.5
 
-# Takes the fill, its verified file and the sha256; tells whether the bytes are kept now.
-Publish = Callable[["Fill", Path, str], Awaitable[bool]]
+
+class AlreadyHeld(HubError):
+    """Not an error for clients: the blob was published meanwhile, and is to be looked up again."""
+
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("The file has just been stored.", retry_after=1)
 
 
 class Fill:
     """
-    The download of one blob and its readers.
+    The download of one blob, as far as this process takes part in it, and its readers here.
 
-    `claims` says on whose behalf the blob is to be kept (opaque here, read by the publisher);
-    without claims the bytes are served but not kept ("streamed").
+    `claims` says on whose behalf the blob is to be kept (opaque here, read by the keeper); without
+    claims the bytes are served but not kept ("streamed").
     """
 
     def __init__(
-        self, blob: BlobId, source: Source, folder: Path, executor: Executor, retries: int
+        self,
+        scope: str,
+        blob: BlobId,
+        source: Source,
+        folder: Path,
+        executor: Executor,
+        *,
+        retries: int,
+        limits: Limits,
+        leases: Leases,
     ) -> None:
+        self.scope = scope
         self.blob = blob
         self.claims: set[Any] = set()
         self.published = False
+        self.done = False
+        self.whole = False
         self._source = source
         self._folder = folder
         self._executor = executor
         self._retries = retries
-        self._file: PartialFile | None = None
-        self._position = 0  # bytes that have arrived
-        self._released = 0  # bytes readers may have
-        self._served = False  # whether any reader got some
-        self._error: HubError | None = None
-        self._done = False
-        self._readers = 0
-        self._synced = 0
-        self._syncing: asyncio.Future[Any] | None = None
-        self._changed = asyncio.Event()
+        self._limits = limits
+        self._leases = leases
+        self._appetite = Appetite(Layout.of(blob.size))
+        self._need = 0  # bytes asked for, before the file is open
+        self._work: Work | None = None
+        self._runs: Runs | None = None
+        self._readers: set[Reader] = set()
+        self._idle_since = time.monotonic()
+        self._ready = asyncio.Event()  # opened, or failed
+        self._ended = asyncio.Event()
+        self._ending = False
+        self._crash: Exception | None = None
+        self.error: HubError | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._hashing = False
+        self._adopted: set[Any] = set()
+
+    # Wishes.
+
+    def want(self, start: int, stop: int) -> None:
+        """Note what somebody asks for: that may mean that the whole is wanted."""
+        whole = self._appetite.wants_whole(start, stop) or not self.blob.is_sha256
+        self.whole = self.whole or whole
+        self._need += stop - start
+        if self._work is not None:
+            self._work.kick()
+
+    def add_claim(self, claim: Any) -> None:
+        """Note on whose behalf the blob is to be kept."""
+        self.claims.add(claim)
+        if self._work is not None:
+            self._work.journal.set(Flag.KEEP)
+
+    @property
+    def usable(self) -> bool:
+        """Tell whether new readers may join."""
+        if self.done or self._ending:
+            return False
+        return self._work is None or self._work.journal.state is not State.BAD
 
     @property
     def position(self) -> int:
         """Return how many bytes have arrived from the beginning."""
-        return self._position
+        return self._work.position() if self._work is not None else 0
 
-    @property
-    def done(self) -> bool:
-        """Tell whether the fill has ended, well or badly."""
-        return self._done
+    # Life.
 
-    async def run(self, publish: Publish) -> None:
-        """Download, verify and publish; the outcome reaches every reader. Never raises."""
+    async def run(self, keeper: Keeper) -> None:
+        """Fetch, verify and publish; the outcome reaches every reader. Never raises."""
         started = time.monotonic()
-        log.info("Filling %s (%d bytes) from %s", self.blob.key, self.blob.size, self._source)
         try:
-            await self._download_verified(publish)
+            await self._open(keeper)
+            await self._follow(keeper)
         except HubError as error:
             self._fail(error)
         except OSError as error:
@@ -102,141 +152,230 @@ class Fill:
             self._fail(UpstreamInvalid(f"Internal error: {type(error).__name__}"))
         finally:
             log.debug("Fill %s ended in %.3f s", self.blob.key, time.monotonic() - started)
-            self._done = True
-            self._notify()
-            self._cleanup()
+            await self._end()
 
-    async def _download_verified(self, publish: Publish) -> None:
-        self._file = await self._call(PartialFile, self._folder, self.blob)
-        digester = await self._download(self._file)
-        if not digester.matches() and not self._served:
-            log.warning("%s: digest mismatch, trying once more", self.blob.key)
-            self._position = self._released = 0
-            digester = await self._download(self._file)
-        if not digester.matches():
-            raise UpstreamInvalid(
-                f"The upstream's bytes do not match their digest {self.blob.key}.", retry_after=5
-            )
+    async def _open(self, keeper: Keeper) -> None:
+        file = await self._open_file(keeper)
+        self._work = Work(self.blob, file, self._executor, self._retries)
+        if file.fresh and await keeper.held(self):
+            raise AlreadyHeld
         if self.claims:
-            await self._finish_sync(self._file)
-            self.published = await publish(self, self._file.path, digester.sha256)
-        self._released = self.blob.size
-        self._notify()
+            file.journal.set(Flag.KEEP)
+        self._runs = Runs(self._work, self._source, self._spawn)
+        present = file.journal.present_bytes()
+        log.info(
+            "Filling %s (%d bytes, %d present) from %s",
+            *(self.blob.key, self.blob.size, present, self._source),
+        )
+        self._ready.set()
 
-    async def _download(self, file: PartialFile) -> Digester:
-        """Fetch everything, taking broken transfers up again; give up without progress."""
-        digester = Digester(self.blob)
-        failures = 0
-        while self._position < self.blob.size:
-            before = self._position
+    async def _open_file(self, keeper: Keeper) -> PartialFile:
+        loop, folder = asyncio.get_running_loop(), self._folder / self.scope
+        deadline = time.monotonic() + _PUBLISHING_PATIENCE
+        while True:
             try:
-                await self._fetch(file, digester)
-            except (UpstreamUnavailable, UpstreamTimeout, UpstreamInvalid) as error:
-                failures = 1 if self._position > before else failures + 1
-                if failures > self._allowed(error):
-                    raise
-                log.info("%s: %s Resuming at %d", self.blob.key, error.message, self._position)
-                await asyncio.sleep(_BACKOFF * failures)
-        return digester
+                return await loop.run_in_executor(self._executor, self._open_in, folder)
+            except BeingPublished:
+                if await keeper.held(self):
+                    raise AlreadyHeld from None
+                if time.monotonic() > deadline:
+                    message = "The file is being stored."
+                    raise UpstreamUnavailable(message, retry_after=1) from None
+                await asyncio.sleep(_LONGEST_LOOK)
 
-    def _allowed(self, error: Trouble) -> int:
-        """Return how many failures in a row are borne: a wrong answer only once."""
-        if isinstance(error, RedirectRefused):
-            return 0
-        return min(1, self._retries) if isinstance(error, UpstreamInvalid) else self._retries
+    def _open_in(self, folder: Path) -> PartialFile:
+        """Open the file; a new one only if there is room for what is wanted of it. Blocking."""
+        path = folder / (self.blob.key + SUFFIX)
+        if not path.exists():
+            require_room(self._folder, path, self._needed(0), self._limits)
+        return PartialFile(folder, self.blob)
 
-    async def _fetch(self, file: PartialFile, digester: Digester) -> None:
-        """Fetch from the current position until the transfer ends or breaks."""
-        async with self._source.open(self._position, self.blob.size) as stream:
-            skip = self._position - stream.start  # a server that ignores ranges starts over
-            async for chunk in stream.chunks(CHUNK):
-                data, skip = chunk[skip:], max(0, skip - len(chunk))
-                if data:
-                    await self._take(file, digester, data)
-        if self._position < self.blob.size:
-            raise UpstreamUnavailable("The upstream ended the transfer early.", retry_after=5)
+    def _needed(self, present: int) -> int:
+        return self.blob.size - present if self.whole else min(self._need, self.blob.size)
 
-    async def _take(self, file: PartialFile, digester: Digester, data: bytes) -> None:
-        if self._position + len(data) > self.blob.size:
-            raise UpstreamInvalid("The upstream sent more bytes than the file has.")
-        await self._call(_write_and_hash, file, digester, self._position, data)
-        self._position += len(data)
-        self._sync_on_the_way(file)
-        if self.blob.size > VERIFY_FIRST:
-            self._released = max(0, min(self._position, self.blob.size - HOLD_BACK))
-            self._notify()
+    async def _follow(self, keeper: Keeper) -> None:
+        """Do what is to be done here until it is complete, or nobody wants more of it."""
+        assert self._work is not None and self._runs is not None
+        work, runs, look, began = self._work, self._runs, _SHORTEST_LOOK, False
+        while not self._is_complete(keeper):
+            work.kicked.clear()
+            if self.whole and not began:
+                began = True
+                await self._begin_whole(work, keeper)
+            moved = work.look()
+            foreign = runs.start(whole=self.whole)
+            if not self.whole and not self._readers and self._is_forgotten():
+                return
+            look = _SHORTEST_LOOK if moved else min(look * 1.5, _LONGEST_LOOK)
+            await self._pause(work, look if foreign else None)
+            self._raise_failure()
+        await self._adopt(keeper)
 
-    def _sync_on_the_way(self, file: PartialFile) -> None:
-        if self._position - self._synced < SYNC_EVERY or not self.claims:
-            return
-        if self._syncing is None or self._syncing.done():
-            self._synced = self._position
-            loop = asyncio.get_running_loop()
-            self._syncing = loop.run_in_executor(self._executor, file.sync)
+    async def _begin_whole(self, work: Work, keeper: Keeper) -> None:
+        need = self._needed(work.journal.present_bytes())
+        await work.call(require_room, self._folder, work.file.path, need, self._limits)
+        work.journal.set(Flag.WHOLE)
+        work.whole = True
+        assert self._runs is not None
+        if self.blob.size > PARALLEL_ABOVE:
+            self._spawn(self._lease, work, keeper)
+        else:
+            self._runs.permit()
 
-    async def _finish_sync(self, file: PartialFile) -> None:
-        if self._syncing is not None:
-            await self._syncing
-        await self._call(file.sync)
+    async def _lease(self, work: Work, keeper: Keeper) -> None:
+        assert self._runs is not None
+        if not await obtain(work, self, self._leases, keeper, self._runs.permit):
+            raise AlreadyHeld
 
-    async def _call(self, function: Callable[..., Any], *args: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, function, *args)
+    async def _pause(self, work: Work, look: float | None) -> None:
+        timeout = look
+        if timeout is None and not self.whole:
+            timeout = LINGER
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await work.kicked.wait()
+        await asyncio.sleep(0)  # an event that is set already lets nobody else run
+
+    def _is_forgotten(self) -> bool:
+        if self._runs is None or self._runs.under_way:
+            return False
+        self._ending = time.monotonic() - self._idle_since >= LINGER
+        return self._ending
+
+    def _is_complete(self, keeper: Keeper) -> bool:
+        assert self._work is not None
+        journal, work = self._work.journal, self._work
+        if journal.state is State.BAD:
+            raise mismatch(self.blob)
+        if self.whole or work.prefix() == work.layout.count:
+            self._start_hashing(keeper)
+        else:
+            return False
+        settled = journal.get(Flag.PUBLISHED) or not self.claims
+        return journal.state is State.VERIFIED and bool(settled)
+
+    def _start_hashing(self, keeper: Keeper) -> None:
+        if not self._hashing:
+            self._hashing = True
+            assert self._work is not None
+            self._spawn(Verifier(self._work, self, keeper).run)
+
+    def _spawn(self, work: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
+        """Do something beside; its failure is the fill's."""
+        task = asyncio.create_task(self._guarded(work, *args))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, work: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
+        try:
+            await work(*args)
+        except Exception as error:  # raised again by `_follow`
+            self._crash = self._crash or error
+        finally:
+            if self._work is not None:
+                self._work.kick()
+
+    def _raise_failure(self) -> None:
+        if self._crash is not None:
+            raise self._crash
+
+    async def publish(self, keeper: Keeper, sha256: str) -> None:
+        """
+        Hand the verified file over (see Verifier). Mostly that is a rename; readers do not wait for
+        an upload, which takes longer than their ten seconds (§2.2).
+        """
+        assert self._work is not None
+        self._adopted, work = set(self.claims), self._work
+        publishing = asyncio.ensure_future(keeper.publish(self, work.file.path, sha256))
+        try:
+            await asyncio.wait({publishing}, timeout=_UPLOAD_AFTER)
+            if not publishing.done():
+                work.journal.set(Flag.UPLOADING)
+                work.waiters.wake(work.verified)
+            self.published = await publishing
+        finally:
+            publishing.cancel()
+
+    async def _adopt(self, keeper: Keeper) -> None:
+        """Note claims that came too late for the publication, or that another process made."""
+        while self.claims - self._adopted:
+            self._adopted = set(self.claims)
+            await keeper.adopt(self)
+            self.published = True
+        self._ending = True
 
     def _fail(self, error: HubError) -> None:
-        log.warning("Filling %s failed: %s", self.blob.key, error.message)
-        self._error = error
+        if not isinstance(error, AlreadyHeld):
+            log.warning("Filling %s failed: %s", self.blob.key, error.message)
+        self.error = error
 
-    def _notify(self) -> None:
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
-
-    # Readers
-
-    def attach(self) -> None:
-        """Count a reader in; `detach` must follow."""
-        self._readers += 1
-
-    def detach(self) -> None:
-        """Count a reader out."""
-        self._readers -= 1
+    async def _end(self) -> None:
+        self._ending = True
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._runs is not None:
+            self._runs.give_up()
+        self.done = True
+        self._ready.set()
+        self._ended.set()
+        if self._work is not None:
+            self._work.waiters.wake_all()
         self._cleanup()
 
     def _cleanup(self) -> None:
-        """Remove the file when nobody needs it: a published one has been moved away."""
-        if self._done and self._readers == 0 and self._file is not None:
-            file, self._file = self._file, None
-            file.remove()
-            file.close()
+        """Close the file when nobody needs it."""
+        if not self.done or self._readers or self._work is None:
+            return
+        work, self._work = self._work, None
+        keep = not isinstance(self.error, StorageFull | AlreadyHeld)
+        try:
+            self._executor.submit(work.file.leave, keep=keep)
+        except RuntimeError:  # the server has stopped, and its threads too
+            work.file.leave(keep=keep)
 
-    async def wait_for(self, offset: int) -> None:
-        """
-        Wait until the byte at `offset` may be read (or the file is complete).
+    # Readers.
 
-        Raises the HubError the fill failed with.
-        """
-        while self._released <= offset and self._released < self.blob.size:
-            if self._error is not None:
-                raise self._error
-            if self._done and self._released < self.blob.size:
-                raise UpstreamUnavailable("The download ended early.", retry_after=5)
-            await self._changed.wait()
+    def reader(self, start: int, stop: int) -> Reader:
+        """Return a reader of bytes `start` to `stop`; its `close` must follow."""
+        reader = Reader(self, start, stop, self._appetite.read_ahead(start, stop))
+        self._readers.add(reader)
+        return reader
 
-    async def read(self, start: int, stop: int) -> AsyncIterator[bytes]:
-        """Yield bytes `start` to `stop` as they arrive. Raises the HubError of a failed fill."""
-        while start < stop:
-            await self.wait_for(start)
-            if self._file is None:
-                raise UpstreamUnavailable("The download is gone.", retry_after=5)
-            count = min(self._released, stop, start + CHUNK) - start
-            self._served = True
-            data = await self._call(self._file.read, start, count)
-            yield data
-            start += len(data)
+    def detach(self, reader: Reader) -> None:
+        """Count a reader out."""
+        self._readers.discard(reader)
+        self._idle_since = time.monotonic()
+        if self._work is not None and not self._readers:
+            self._work.kick()
+        self._cleanup()
 
+    async def opened(self) -> Work:
+        """Wait until the file is open, and return what is known of it. Raises HubError."""
+        await self._ready.wait()
+        if self._work is None:
+            raise self.error or gone()
+        return self._work
 
-def _write_and_hash(file: PartialFile, digester: Digester, offset: int, data: bytes) -> None:
-    file.write(offset, data)
-    digester.update(data)
+    async def ended(self) -> None:
+        """Wait until the fill has ended, well or badly."""
+        await self._ended.wait()
+
+    async def complete(self) -> None:
+        """Wait until the fill has ended. Raises the HubError it failed with."""
+        await self._ended.wait()
+        if self.error is not None:
+            raise self.error
+
+    def covers(self, index: int) -> bool:
+        """Tell whether a segment is being fetched by this process."""
+        return self._runs is not None and self._runs.covers(index)
+
+    def want_ahead(self, first: int, last: int) -> None:
+        """Note that segments will be needed soon."""
+        if not self.whole and self._runs is not None and self._work is not None:
+            self._runs.hungry.append((first, last))
+            self._work.kick()
 
 
 def _storage_failure(error: OSError, size: int) -> HubError:

@@ -1,48 +1,74 @@
 """All fills of a process: one per blob, whoever and however many ask."""
 
 import asyncio
+import logging
 from collections.abc import Hashable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pulp_hugging_face.hub.digests import BlobId
 
-from .fill import Fill, Publish
-from .partial import remove_abandoned
+from .fill import Fill
+from .lease import Leases, NoLeases
+from .room import Limits, clean
 from .source import Source
+from .verify import Keeper
+
+log = logging.getLogger("pulp_hugging_face.blobs")
 
 FOLDER = "hugging_face_fills"
 _THREADS = 8
+_CLEANING_INTERVAL = 600.0
 
 
 class FillManager:
     """
-    Single-flight for blobs within a process.
+    Single-flight for blobs: in the process by this table, in the host by the journals, over hosts
+    by `leases`.
 
-    `scope` keeps domains apart: the same blob of two domains is two fills. The lease that makes it
-    single-flight over processes goes into `start` (architecture §4, Fill).
+    `scope` keeps domains apart: the same blob of two domains is two fills.
     """
 
-    def __init__(self, working_directory: Path, publish: Publish) -> None:
+    def __init__(
+        self,
+        working_directory: Path,
+        keeper: Keeper,
+        *,
+        limits: Limits | None = None,
+        leases: Leases | None = None,
+    ) -> None:
         self._folder = working_directory / FOLDER
-        self._publish = publish
+        self._keeper = keeper
+        self._limits = limits or Limits()
+        self._leases = leases or NoLeases()
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="hf-fill")
-        self._fills: dict[tuple[Hashable, str], Fill] = {}
+        self._fills: dict[tuple[str, str], Fill] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._cleaner: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Create the folder and remove what dead processes left in it."""
+        """Create the folder, and remove what is too old now and then."""
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._executor, self._prepare)
+        self._cleaner = asyncio.create_task(self._clean(), name="hugging_face fills cleaner")
 
     def _prepare(self) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        remove_abandoned(self._folder)
+        clean(self._folder, self._limits)
+
+    async def _clean(self) -> None:
+        while True:
+            await asyncio.sleep(_CLEANING_INTERVAL)
+            try:
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(self._executor, self._prepare)
+            except OSError:
+                log.exception("Removing abandoned downloads failed")
 
     def running(self, scope: Hashable, blob: BlobId) -> Fill | None:
         """Return the fill under way for a blob, if there is one."""
-        fill = self._fills.get((scope, blob.key))
-        return None if fill is None or fill.done else fill
+        fill = self._fills.get((str(scope), blob.key))
+        return fill if fill is not None and fill.usable else None
 
     def start(
         self,
@@ -52,32 +78,48 @@ class FillManager:
         *,
         claim: Hashable | None,
         retries: int = 3,
+        part: tuple[int, int] | None = None,
     ) -> Fill:
         """
         Return the blob's fill, begun now unless it is under way.
 
-        `claim` None means that this caller does not ask for the bytes to be kept.
+        `part` are the bytes this caller is about to read (None: all of it). `claim` None means
+        that this caller does not ask for the bytes to be kept.
         """
-        key = (scope, blob.key)
         fill = self.running(scope, blob)
         if fill is None:
-            fill = Fill(blob, source, self._folder, self._executor, retries)
-            self._fills[key] = fill
-            task = asyncio.create_task(fill.run(self._publish), name=f"fill {blob.key}")
-            self._tasks.add(task)
-            task.add_done_callback(lambda done: self._finished(key, fill, done))
+            fill = self._begin(str(scope), blob, source, retries)
+        fill.want(*(part or (0, blob.size)))
         if claim is not None:
-            fill.claims.add(claim)
+            fill.add_claim(claim)
         return fill
 
-    def _finished(self, key: tuple[Hashable, str], fill: Fill, task: asyncio.Task[None]) -> None:
+    def _begin(self, scope: str, blob: BlobId, source: Source, retries: int) -> Fill:
+        fill = Fill(
+            scope,
+            blob,
+            source,
+            self._folder,
+            self._executor,
+            retries=retries,
+            limits=self._limits,
+            leases=self._leases,
+        )
+        self._fills[scope, blob.key] = fill
+        task = asyncio.create_task(fill.run(self._keeper), name=f"fill {blob.key}")
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._finished((scope, blob.key), fill, done))
+        return fill
+
+    def _finished(self, key: tuple[str, str], fill: Fill, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if self._fills.get(key) is fill:
             del self._fills[key]
 
     async def close(self) -> None:
-        """Stop every fill; readers are told."""
-        for task in list(self._tasks):
+        """Stop every fill; readers are told, and what has arrived stays for the next start."""
+        tasks = [*self._tasks, *([self._cleaner] if self._cleaner else [])]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._executor.shutdown(wait=False)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(self._executor.shutdown)

@@ -1,48 +1,149 @@
-"""The partial file of a fill."""
+"""
+Partial files: one per blob and domain, shared by all content processes of the host.
+
+`<folder>/<key>.part` (sparse) and `<key>.journal`. They are opened and removed under a lock on the
+folder, so that nobody opens the one and misses the other.
+"""
 
 import errno
 import fcntl
-import logging
+import io
 import os
-import shutil
 import threading
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pulp_hugging_face.hub.digests import BlobId
-from pulp_hugging_face.hub.errors import StorageFull
 
-log = logging.getLogger("pulp_hugging_face.blobs")
+from .journal import SUFFIX as JOURNAL
+from .journal import Flag, Journal, Lock, State
+from .segments import Layout
 
 SUFFIX = ".part"
-# Kept free for the database and everything else on the same disk.
-RESERVE = 64 * 1024 * 1024
 
 
-def require_room(folder: Path, size: int) -> None:
-    """Raise StorageFull unless a file of `size` bytes fits."""
-    free = shutil.disk_usage(folder).free
-    if free < size + RESERVE:
-        raise StorageFull(f"The file needs {size} bytes, but only {free} bytes of disk are free.")
+class BeingPublished(Exception):
+    """The file is complete and on its way into the storage, by another process."""
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Have a folder for oneself, for some system calls."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
 
 
 class PartialFile:
     """
-    A file being filled from its beginning. Blocking: call from a worker thread.
+    A blob's partial file and its journal. Blocking: call from a worker thread, but for the journal.
 
-    It is locked while in use, so that `remove_abandoned` can tell the leftovers of dead processes.
+    `fresh` tells that nothing of it was there before.
     """
 
-    def __init__(self, folder: Path, blob: BlobId) -> None:
-        require_room(folder, blob.size)
-        self.path = folder / f"{blob.key}.{uuid.uuid4().hex}{SUFFIX}"
-        self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    def __init__(self, folder: Path, blob: BlobId, layout: Layout | None = None) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder = folder
+        self.path = folder / (blob.key + SUFFIX)
+        self.layout = layout or Layout.of(blob.size)
+        with locked(folder):
+            self.journal, self.fresh = self._open_journal(folder / (blob.key + JOURNAL))
+            self._fd = self._open_part()
+        self.raw = io.FileIO(self._fd, "r+b", closefd=False)  # for sendfile
         self._lock = threading.Lock()
         self._users = 0
         self._closed = False
+
+    # Opening and removing.
+
+    def _open_journal(self, path: Path) -> tuple[Journal, bool]:
+        """Raises BeingPublished."""
+        journal = Journal(path, self.layout)
+        try:
+            alone = journal.try_lock(Lock.ATTACHED)
+            if not alone and not self._is_sound(journal):
+                journal.close()  # what is left of it is the others'
+                path.unlink()
+                self.path.unlink(missing_ok=True)
+                return self._open_journal(path)
+            fresh = self._prepare(journal) if alone else False
+            journal.try_lock(Lock.ATTACHED, shared=True)
+        except BaseException:
+            journal.close()
+            raise
+        return journal, fresh
+
+    def _is_sound(self, journal: Journal) -> bool:
+        """Tell whether what others work on can be shared."""
+        if not journal.is_valid:
+            return False
+        journal.map()
+        if journal.state is State.BAD:
+            return False
+        if self.path.exists():
+            return True
+        if journal.state is State.FILLING:  # somebody removed it
+            return False
+        raise BeingPublished
+
+    def _prepare(self, journal: Journal) -> bool:
+        """Make use of what dead processes left; tell whether that is nothing."""
+        if not journal.is_valid or not self.path.exists():
+            return self._format(journal)
+        journal.map()
+        if journal.state is State.BAD or self.path.stat().st_nlink > 1:
+            return self._format(journal)
+        journal.trust()
+        return journal.present_bytes() == 0
+
+    def _format(self, journal: Journal) -> bool:
+        self.path.unlink(missing_ok=True)  # it may have got other names: never write into those
+        journal.format()
+        journal.map()
+        return True
+
+    def _open_part(self) -> int:
+        try:
+            return os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        except BaseException:
+            self.journal.close()
+            raise
+
+    def remove(self) -> None:
+        """Remove the names, if they are still those of this file."""
+        with suppress(FileNotFoundError), locked(self.folder):
+            self._unlink()
+
+    def _unlink(self) -> None:
+        if self.journal.is_named():
+            self.path.unlink(missing_ok=True)
+            self.journal.path.unlink()
+
+    def leave(self, *, keep: bool) -> None:
+        """Close it; remove the names when nobody else has it open and it is not to be kept."""
+        with suppress(FileNotFoundError), locked(self.folder):
+            if self.journal.try_lock(Lock.ATTACHED) and not (keep and self._is_of_use()):
+                self._unlink()
+        self.close()
+
+    def _is_of_use(self) -> bool:
+        journal = self.journal
+        if journal.state is State.BAD or journal.get(Flag.PUBLISHED):
+            return False
+        return bool(journal.get(Flag.KEEP)) and journal.present_bytes() > 0
+
+    def close(self) -> None:
+        """Give back the file descriptors and the locks, once nobody uses them."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._close_if_unused()
+
+    # Contents.
 
     @contextmanager
     def _in_use(self) -> Iterator[int]:
@@ -63,57 +164,40 @@ class PartialFile:
 
     def _close_if_unused(self) -> None:
         if self._closed and self._users == 0:
+            self.journal.close()
             os.close(self._fd)
 
-    def write(self, offset: int, data: bytes) -> None:
-        """Write all of `data` at `offset`. Raises OSError, e.g. on a full disk."""
-        view = memoryview(data)
+    def store(self, offset: int, data: bytes, first: int, last: int) -> None:
+        """
+        Write `data` at `offset`, and only then mark segments `first` to `last`, which are complete
+        by it, and give them back. Raises OSError, e.g. on a full disk.
+
+        What is present already is left as it is: it may have been verified, or published.
+        """
+        view, stop = memoryview(data), offset + len(data)
         with self._in_use() as fd:
-            while view:
-                count = os.pwrite(fd, view, offset)
-                view, offset = view[count:], offset + count
+            for index in range(*self.layout.span(offset, stop)):
+                begin = max(self.layout.first_byte(index), offset)
+                end = min(self.layout.first_byte(index + 1), stop)
+                if not self.journal.present(index):
+                    _write(fd, view[begin - offset : end - offset], begin)
+            for index in range(first, last):
+                self.journal.mark(index)
+            self.journal.unlock_segments(first, last)
 
     def read(self, offset: int, count: int) -> bytes:
         """Return up to `count` bytes at `offset`. Works after the file was moved or removed."""
         with self._in_use() as fd:
             return os.pread(fd, count, offset)
 
-    def sync(self) -> None:
-        """Make the content durable before it is published."""
+    def sync(self, done: int) -> None:
+        """Make the content durable, and note it of the segments before `done`."""
         with self._in_use() as fd:
             os.fsync(fd)
-
-    def remove(self) -> None:
-        """Remove the file's name, if it still has it."""
-        self.path.unlink(missing_ok=True)
-
-    def close(self) -> None:
-        """Give back the file descriptor and the lock, once nobody uses them."""
-        with self._lock:
-            if not self._closed:
-                self._closed = True
-                self._close_if_unused()
+            self.journal.mark_durable(done)
 
 
-def remove_abandoned(folder: Path) -> int:
-    """Remove partial files no living process holds; return their bytes."""
-    freed = 0
-    for path in folder.glob(f"*{SUFFIX}"):
-        try:
-            freed += _remove_if_unlocked(path)
-        except FileNotFoundError:
-            continue
-    if freed:
-        log.info("Removed %d bytes of abandoned downloads", freed)
-    return freed
-
-
-def _remove_if_unlocked(path: Path) -> int:
-    with path.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return 0
-        size = os.fstat(file.fileno()).st_size
-        path.unlink()
-        return size
+def _write(fd: int, view: memoryview, offset: int) -> None:
+    while view:
+        count = os.pwrite(fd, view, offset)
+        view, offset = view[count:], offset + count

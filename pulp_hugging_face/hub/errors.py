@@ -4,10 +4,11 @@ The reasons a client can be refused, each wording itself (hub-protocol §1.7, §
 HubError
  ├── definite: the Hub said no, and says it in its own words
  │    RepoNotFound · RevisionNotFound · EntryNotFound · GatedRepo · DisabledRepo
- │    · InvalidCredentials · Forbidden · BadRequest · NotSupported · RangeNotSatisfiable
+ │    · InvalidCredentials · Forbidden · BadRequest · ReadOnly · PassedRefusal · NotSupported
+ │    · RangeNotSatisfiable
  └── trouble: nobody can say now
-      UpstreamUnavailable · UpstreamTimeout · UpstreamBusy · UpstreamInvalid
-      · RedirectRefused · StorageFull · DatabaseUnavailable
+      UpstreamUnavailable · UpstreamTimeout · UpstreamBusy · GaveWay · UpstreamInvalid
+      · RedirectRefused · StorageFull · StorageUnavailable · DatabaseUnavailable
 """
 
 
@@ -16,7 +17,8 @@ class HubError(Exception):
     A refusal with its HTTP status, X-Error-Code and sentence.
 
     Attributes: status (HTTP), code (X-Error-Code, "" for none), message (X-Error-Message),
-    commit (X-Repo-Commit, 40 hex or None), retry_after (seconds or None).
+    commit (X-Repo-Commit, 40 hex or None), retry_after (seconds or None), stale (said of a commit
+    that the upstream could not confirm).
     """
 
     status = 500
@@ -35,6 +37,7 @@ class HubError(Exception):
         self.status = status if status is not None else type(self).status
         self.commit = commit
         self.retry_after = retry_after
+        self.stale = False
 
 
 class DefiniteRefusal(HubError):
@@ -102,6 +105,30 @@ class BadRequest(DefiniteRefusal):
     code = "BadRequest"
 
 
+class ReadOnly(DefiniteRefusal):
+    """Something that would write: uploads and changes are not offered."""
+
+    status = 403
+    code = "ReadOnly"
+    SENTENCE = (
+        "This server is a read-only cache of the Hub: nothing can be created, changed or uploaded "
+        "here. Send it to the Hub itself (unset HF_ENDPOINT for that)."
+    )
+
+    def __init__(self, message: str = SENTENCE, **kwargs: object) -> None:
+        super().__init__(message, **kwargs)  # type: ignore[arg-type]
+
+
+class PassedRefusal(DefiniteRefusal):
+    """What the upstream answered to a route that is passed through, in its own words."""
+
+    status = 404
+
+    def __init__(self, message: str, *, code: str = "", **kwargs: object) -> None:
+        super().__init__(message, **kwargs)  # type: ignore[arg-type]
+        self.code = code
+
+
 class NotSupported(DefiniteRefusal):
     """A route or method this server does not offer."""
 
@@ -152,10 +179,20 @@ class UpstreamTimeout(Trouble):
 
 
 class UpstreamBusy(Trouble):
-    """The upstream limits our rate."""
+    """The upstream limits our rate; `bucket` is the one of its limits that is used up (§2.1)."""
 
     status = 429
     code = "UpstreamBusy"
+
+    def __init__(
+        self, message: str, *, retry_after: int | None = None, bucket: str = "api"
+    ) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.bucket = bucket
+
+
+class GaveWay(UpstreamBusy):
+    """Not asked, so that what is left of the upstream's limit serves others: no sign of trouble."""
 
 
 class StorageFull(Trouble):
@@ -165,11 +202,23 @@ class StorageFull(Trouble):
     code = "InsufficientStorage"
 
 
+class StorageUnavailable(Trouble):
+    """What is held cannot be read where it is kept."""
+
+    status = 503
+    code = "StorageUnavailable"
+
+
 class DatabaseUnavailable(Trouble):
     """Our own database does not answer."""
 
     status = 503
     code = "DatabaseUnavailable"
+
+
+def database_unavailable() -> DatabaseUnavailable:
+    """Return what clients are told while our own database does not answer."""
+    return DatabaseUnavailable("The database is not available.", retry_after=5)
 
 
 def refusal_from_code(code: str, status: int, message: str) -> DefiniteRefusal | None:
@@ -193,8 +242,8 @@ def refusal_from_code(code: str, status: int, message: str) -> DefiniteRefusal |
         return InvalidCredentials(status=status)
     if status == 401:
         return RepoNotFound(message or "Invalid username or password.", status=401)
-    if status == 403:
-        return Forbidden(message or "Forbidden.", status=403)
+    if status == 403 and (message or code):  # a bare one comes from a firewall in between
+        return Forbidden(message or code, status=403)
     return None
 
 

@@ -2,13 +2,16 @@
 
 from urllib.parse import quote
 
-from .errors import HubError, RangeNotSatisfiable
+from .errors import HubError, RangeNotSatisfiable, UpstreamBusy
+from .limits import exhausted_header
 from .manifest import Entry
 
 EXPOSED = (
-    "X-Repo-Commit,X-Request-Id,X-Error-Code,X-Error-Message,X-Total-Count,"
+    "X-Repo-Commit,X-Request-Id,X-Error-Code,X-Error-Message,X-Total-Count,X-HF-Warning,"
     "ETag,Link,Accept-Ranges,Content-Range,X-Linked-Size,X-Linked-ETag"
 )
+# For clients from 2.0 on, which print each topic once (§1.3).
+STALE = {"X-HF-Warning": "stale; The upstream Hub cannot be asked now: this is what it last said."}
 CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": EXPOSED}
 
 
@@ -21,7 +24,7 @@ def file_headers(entry: Entry, commit: str) -> dict[str, str]:
     """
     Return the headers of an answer for a file, without Content-Length and Content-Range.
 
-    The same for HEAD and GET, 200, 206, 304 and 416. Never a Location (on a 2xx clients take it
+    The same for HEAD and GET, 200, 206 and 304. Never a Location (on a 2xx clients take it
     as the download URL, §1.2) and no Xet hint (§4.1). Files are never sent as HTML: what the
     Hub's users wrote must not run as a page of this host.
     """
@@ -41,6 +44,24 @@ def file_headers(entry: Entry, commit: str) -> dict[str, str]:
     return headers
 
 
+def redirect_headers(headers: dict[str, str], entry: Entry, url: str) -> dict[str, str]:
+    """
+    Return the headers of a redirect of a GET to where the bytes are, from those of the answer.
+
+    All metadata is on it, for regular files too: a client that reads a size from a redirect takes
+    that of the redirect itself without X-Linked-Size (0.x, §1.4). The address is for this client
+    and for some time.
+    """
+    kept = {name: value for name, value in headers.items() if name != "Content-Range"}
+    return {
+        **kept,
+        "X-Linked-ETag": etag_of(entry),
+        "X-Linked-Size": str(entry.size),
+        "Location": url,
+        "Cache-Control": "private, no-store",
+    }
+
+
 def content_disposition(name: str) -> str:
     """
     Return the header naming the file, with the trailing ";" that clients look for (§1.3).
@@ -56,10 +77,16 @@ def error_headers(error: HubError) -> dict[str, str]:
     headers = {"X-Error-Message": _header_text(error.message), **CORS}
     if error.code:
         headers["X-Error-Code"] = error.code
+    if error.stale:
+        headers |= STALE
     if error.commit:
         headers["X-Repo-Commit"] = error.commit
+    if error.status == 401:  # RFC 9110, 11.6.1; the Hub's own words
+        headers["WWW-Authenticate"] = 'Bearer realm="Authentication required", charset="UTF-8"'
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
+        if isinstance(error, UpstreamBusy):
+            headers["RateLimit"] = exhausted_header(error.bucket, error.retry_after)
     if isinstance(error, RangeNotSatisfiable):
         headers["Content-Range"] = f"bytes */{error.size}"
     return headers

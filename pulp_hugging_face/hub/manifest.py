@@ -58,6 +58,15 @@ class Entry:
             return BlobId(self.lfs.sha256, self.size)
         return BlobId(self.oid, self.size)
 
+    @property
+    def pointer(self) -> bytes:
+        """Return the text that git holds in place of an LFS file, as git-lfs writes it."""
+        return _POINTER_TEXT.format(self.blob.key, self.size).encode()
+
+    def as_pointer(self) -> "Entry":
+        """Return the entry as git itself sees it: an LFS file is its pointer text."""
+        return replace(self, size=self.lfs.pointer_size, lfs=None) if self.lfs else self
+
     def under(self, directory: str) -> "Entry":
         """Return the entry with its path below a directory ("" is the root)."""
         return replace(self, path=f"{directory}/{self.path}") if directory else self

@@ -33,21 +33,26 @@ class RepoType(StrEnum):
     MODEL = "model"
     DATASET = "dataset"
     SPACE = "space"
+    KERNEL = "kernel"
 
     @property
     def plural(self) -> str:
-        """Return the word of the API routes: "models", "datasets", "spaces"."""
+        """Return the word of the API routes: "models", "datasets", …"""
         return self.value + "s"
 
     @property
     def prefix(self) -> str:
-        """Return what stands before the id in file URLs: "", "datasets/", "spaces/"."""
+        """Return what stands before the id in file URLs: "" or "datasets/", …"""
         return "" if self is RepoType.MODEL else self.plural + "/"
 
     @classmethod
     def from_plural(cls, word: str) -> "RepoType | None":
         """Return the type of an API route's word, or None."""
-        return next((kind for kind in cls if kind.plural == word), None)
+        return _BY_PLURAL.get(word)
+
+
+# Every request looks a type up.
+_BY_PLURAL = {kind.plural: kind for kind in RepoType}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +94,14 @@ def normalize_revision(revision: str) -> str:
     """
     Return the revision under its one name.
 
-    "HEAD" (default of the JS client) is the default branch; a branch may be written in full.
-    Raises InvalidRevision for what git cannot hold as a ref.
+    "HEAD" (default of the JS client) is the default branch; a branch may be written in full;
+    "~parquet" is how HfFileSystem and DuckDB write the ref refs/convert/parquet. Raises
+    InvalidRevision for what git cannot hold as a ref.
     """
     if revision == "HEAD":
         return DEFAULT_BRANCH
+    if revision.startswith("~"):
+        revision = f"refs/convert/{revision[1:]}"
     revision = revision.removeprefix("refs/heads/")
     bad = not revision or len(revision) > 500 or ".." in revision or revision.startswith(("/", "-"))
     if bad or _CONTROL.search(revision) or revision.endswith((".lock", "/")):

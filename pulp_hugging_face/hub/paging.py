@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 import re
+from collections.abc import Sequence
 from urllib.parse import urlencode
 
 from .errors import BadRequest
@@ -20,17 +21,33 @@ def encode_cursor(path: str) -> str:
 
 
 def decode_cursor(cursor: str | None) -> str | None:
-    """Return the path a cursor continues behind. Raises BadRequest for one that is not ours."""
+    """
+    Return the path a cursor continues behind: ours, or the Hub's, whose pages may have come first.
+
+    Raises BadRequest for what is neither.
+    """
     if not cursor:
         return None
-    try:
-        after = json.loads(base64.urlsafe_b64decode(cursor))["after"]
-        if not isinstance(after, str):
-            raise TypeError("not a path")
-        check_path(after)
-    except (binascii.Error, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BadRequest("Invalid cursor") from error
-    return after
+    for read in (_ours, _the_hubs):
+        try:
+            after = read(cursor)
+            if not isinstance(after, str):
+                raise TypeError("not a path")
+            check_path(after)
+        except (binascii.Error, ValueError, KeyError, TypeError, RecursionError):
+            continue
+        return after
+    raise BadRequest("Invalid cursor")
+
+
+def _ours(cursor: str) -> object:
+    return json.loads(base64.urlsafe_b64decode(cursor))["after"]
+
+
+def _the_hubs(cursor: str) -> object:
+    """Read base64(base64(JSON):limit), which names the last file of the page."""
+    inner = base64.b64decode(cursor).partition(b":")[0]
+    return json.loads(base64.b64decode(inner))["file_name"]
 
 
 def page_size(limit: str | None, *, expanded: bool) -> int:
@@ -44,7 +61,7 @@ def page_size(limit: str | None, *, expanded: bool) -> int:
     return min(int(limit), largest) if len(limit) < 10 else largest
 
 
-def next_link(url: str, query: list[tuple[str, str]], cursor: str) -> str:
+def next_link(url: str, query: Sequence[tuple[str, str]], cursor: str) -> str:
     """
     Return the Link value for the next page.
 

@@ -5,12 +5,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .errors import HubError
-from .manifest import Entry
+from .manifest import Entry, entry_from_json
 
 Json = dict[str, Any]
 
 # Keys clients of 0.23 fail without (KeyError), with the value that says "nothing known".
 _MANDATORY: dict[str, Any] = {"private": False, "downloads": 0, "likes": 0, "tags": []}
+# 0.23 reads `security`, later ones `securityFileStatus`.
+_EXPANDED = ("lastCommit", "security", "securityFileStatus")
+_EPOCH = datetime.fromtimestamp(0, UTC)
 # What a cache must not pass on: xet identifiers (§4.1) and its own listing of files.
 _DROPPED = {"siblings", "xetEnabled"}
 
@@ -73,10 +76,36 @@ def tree_item(entry: Entry) -> Json:
     return {**item, "path": entry.path}
 
 
+def expanded_item(item: Json) -> Json:
+    """
+    Return one element of an expanded listing: the entry, and what only the upstream knows of it.
+
+    Raises InvalidManifest for what is no entry.
+    """
+    more = {key: item[key] for key in _EXPANDED if key in item}
+    return {**tree_item(entry_from_json(item)), **more}
+
+
+def commit_item(sha: str, title: str, author: str, date: datetime | None) -> Json:
+    """Return one element of a commit list, of a commit whose message is not held."""
+    return {
+        "id": sha,
+        "title": title,
+        "message": "",
+        "authors": [{"user": author}] if author else [],
+        "date": format_date(date or _EPOCH),
+    }
+
+
 def refs_object(refs: Mapping[str, list[Json]], *, pull_requests: bool) -> dict[str, list[Json]]:
     """Return the refs answer: three keys always (KeyError otherwise, §2.3), a fourth if asked."""
     keys = ["branches", "converts", "tags"] + (["pullRequests"] if pull_requests else [])
-    return {key: list(refs.get(key) or []) for key in keys}
+    return {key: [_ref_item(item) for item in refs.get(key) or []] for key in keys}
+
+
+def _ref_item(item: Json) -> Json:
+    """Return a ref with its keys in one order, wherever it comes from."""
+    return {key: item[key] for key in ("name", "ref", "targetCommit") if key in item}
 
 
 def refs_from_names(pairs: Iterable[tuple[str, str]]) -> dict[str, list[Json]]:

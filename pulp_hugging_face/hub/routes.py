@@ -6,12 +6,15 @@ separator: `refs%2Fpr%2F1` is one segment. Unencoded `refs/pr/1`, as the JS clie
 in `tree`, is understood too.
 """
 
+import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .names import (
     InvalidName,
     RepoId,
     RepoType,
+    check_path,
     decode_path,
     decode_segment,
     is_sha,
@@ -45,6 +48,14 @@ class Resolve(RepoRoute):
 
 
 @dataclass(frozen=True, slots=True)
+class Raw(RepoRoute):
+    """What git itself holds: `{repo}/raw/{revision}/{path}`; LFS files are their pointers."""
+
+    revision: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Info(RepoRoute):
     """The repository's info object, of the default branch when revision is None."""
 
@@ -72,8 +83,65 @@ class Refs(RepoRoute):
 
 
 @dataclass(frozen=True, slots=True)
-class XetToken(RepoRoute):
-    """`xet-read-token` and `xet-write-token`: not offered (architecture §4, Xet)."""
+class Commits(RepoRoute):
+    """The history of a revision, newest first."""
+
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuthCheck(RepoRoute):
+    """Whether the caller may read the files, or write them."""
+
+    write: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials(Route):
+    """
+    Routes that issue credentials: never offered, since they would be the remote's own.
+
+    `xet-read-token` and `xet-write-token` (architecture §4, Xet) and `jwt`, of anything.
+    """
+
+    verb: str
+
+
+@dataclass(frozen=True, slots=True)
+class BucketFile(Route):
+    """`buckets/{ns}/{name}/resolve/{path}`: a file without commit and digest."""
+
+    bucket: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class BucketPaths(Route):
+    """POST: the entries of some paths of a bucket."""
+
+    bucket: str
+
+
+@dataclass(frozen=True, slots=True)
+class Git(Route):
+    """git's own protocols, smart HTTP and LFS: not offered."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListRepos(Route):
+    """List and search the repositories of a type."""
+
+    type: RepoType
+
+
+@dataclass(frozen=True, slots=True)
+class WhoAmI(Route):
+    """Whose token the caller has."""
+
+
+@dataclass(frozen=True, slots=True)
+class ValidateYaml(Route):
+    """POST: check the metadata of a README before it is committed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +155,51 @@ class Telemetry(Route):
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown(Route):
-    """Nothing we know. `api` tells whether it is below /api."""
+class PassThrough(Route):
+    """
+    Any other route below /api, and a paper's text: what the upstream says.
 
-    api: bool = False
+    `shared` tells that it shows content of repositories, so that the remote's own token may ask for
+    everybody; other routes show what belongs to an account or to a repository's owners.
+    """
+
+    shared: bool = False
     repo: RepoId | None = field(default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown(Route):
+    """Nothing we know, and not below /api."""
 
 
 _VERBS = {
     "revision", "tree", "paths-info", "refs", "commits", "xet-read-token", "xet-write-token",
     "auth-check", "preupload", "commit", "branch", "tag", "settings", "discussions",
     "treesize", "parquet", "super-squash", "likers", "like", "lfs-files", "compare",
-    "safetensors-metadata", "leaf", "croissant", "jwt",
+    "safetensors-metadata", "leaf", "croissant", "jwt", "resource-group", "user-access-request",
+    "variables", "secrets", "runtime", "events", "logs", "notebook", "sse", "scan", "statistics",
 }  # fmt: skip
 _FINAL_VERBS = {"refs"}
+_CREDENTIALS = {"xet-read-token", "xet-write-token", "jwt"}
+# What these show is content of the repository, and no business of its owners alone.
+_CONTENT = {
+    "parquet", "safetensors-metadata", "discussions", "likers", "treesize", "compare", "leaf",
+    "croissant", "statistics", "scan", "size", "splits", "rows", "leaderboard",
+}  # fmt: skip
+# What follows a type and is no repository.
+_NO_REPOS = {
+    ("spaces", "semantic-search"),
+    ("spaces", "templates"),
+    ("spaces", "hardware"),
+    ("spaces", "zero-gpu", "quota"),
+}
+_FILE_MARKERS: dict[str, type[Resolve] | type[Raw]] = {"resolve": Resolve, "raw": Raw}
+_PLAIN: dict[str, type[Route]] = {
+    "agent-harnesses": AgentHarnesses,
+    "telemetry": Telemetry,
+    "whoami-v2": WhoAmI,
+    "validate-yaml": ValidateYaml,
+}
 
 
 def parse(raw_path: str) -> Route:
@@ -119,30 +218,75 @@ def parse(raw_path: str) -> Route:
 
 
 def _parse_file(segments: list[str]) -> Route:
+    if segments[0] == "buckets":
+        return _parse_bucket_file(segments[1:])
+    if segments[0] == "papers" and len(segments) == 2 and segments[1].endswith(".md"):
+        return _pass_through(segments, shared=False)  # outside of /api, for `hf papers read`
     kind = RepoType.from_plural(segments[0])
     rest = segments[1:] if kind else segments
     # By the literal marker, not by counting: ids have one or two segments (§1.1).
-    marker = next((i for i in (1, 2) if len(rest) > i and rest[i] == "resolve"), None)
+    marker = next((i for i in (1, 2) if len(rest) > i and rest[i] in _FILE_MARKERS), None)
     if marker is None:
-        return Unknown()
+        return Git() if _is_git(rest) else Unknown()
     repo = _repo(kind or RepoType.MODEL, rest[:marker])
     revision, path = _revision_and_path(rest[marker + 1 :])
     if not path:
-        return Unknown(repo=repo)
-    return Resolve(repo, revision, path)
+        return Unknown()
+    return _FILE_MARKERS[rest[marker]](repo, revision, path)
+
+
+def _is_git(segments: list[str]) -> bool:
+    """Tell what only git asks for: `{id}[.git]/info/refs`, `…/info/lfs/…`, `…/git-upload-pack`."""
+    tail = segments[1:]
+    pairs = (("info", "refs"), ("info", "lfs"))
+    return tail[-1:] in (["git-upload-pack"], ["git-receive-pack"]) or any(
+        pair in pairs for pair in itertools.pairwise(tail)
+    )
+
+
+def _parse_bucket_file(segments: list[str]) -> Route:
+    if len(segments) < 4 or segments[2] != "resolve":
+        return Unknown()
+    bucket = _repo(RepoType.MODEL, segments[:2]).id
+    return BucketFile(bucket, decode_path(segments[3:]))
 
 
 def _parse_api(segments: list[str]) -> Route:
-    if segments[:1] == ["agent-harnesses"]:
-        return AgentHarnesses()
-    if segments[:1] == ["telemetry"]:
-        return Telemetry()
-    if segments[:1] == ["resolve-cache"]:
+    first = segments[0] if segments else ""
+    if first in _PLAIN:
+        return _PLAIN[first]()
+    if first == "resolve-cache":
         return _parse_resolve_cache(segments[1:])
-    kind = RepoType.from_plural(segments[0]) if segments else None
-    if kind is None or len(segments) < 2:
-        return Unknown(api=True)
+    if first == "buckets":
+        return _parse_bucket_api(segments)
+    kind = RepoType.from_plural(first)
+    if kind is None:
+        return _pass_through(segments, shared=first.endswith("-tags-by-type"))
+    if len(segments) < 2:
+        return ListRepos(kind)
+    if tuple(segments) in _NO_REPOS:
+        return _pass_through(segments, shared=segments[1] == "semantic-search")
     return _parse_repo_api(kind, segments[1:])
+
+
+def _parse_bucket_api(segments: list[str]) -> Route:
+    if len(segments) == 4 and segments[3] == "paths-info":
+        return BucketPaths(_repo(RepoType.MODEL, segments[1:3]).id)
+    return _pass_through(segments, shared=True)
+
+
+def _pass_through(segments: list[str], *, shared: bool, repo: RepoId | None = None) -> Route:
+    """
+    Refuse what would lead elsewhere when it is passed on: dots, however they are written.
+
+    Credentials are refused wherever they may be issued, also below what is not known here.
+    """
+    for segment in segments:
+        decoded = decode_segment(segment)
+        check_path(decoded)
+        if decoded in _CREDENTIALS:
+            return Credentials(decoded)
+    return PassThrough(shared, repo)
 
 
 def _parse_resolve_cache(segments: list[str]) -> Route:
@@ -150,7 +294,7 @@ def _parse_resolve_cache(segments: list[str]) -> Route:
     kind = RepoType.from_plural(segments[0]) if segments else None
     at = next((i for i in (2, 3) if len(segments) > i + 1 and is_sha(segments[i])), None)
     if kind is None or at is None:
-        return Unknown(api=True)
+        return Unknown()
     return Resolve(_repo(kind, segments[1:at]), segments[at], decode_path(segments[at + 1 :]))
 
 
@@ -160,18 +304,32 @@ def _parse_repo_api(kind: RepoType, segments: list[str]) -> Route:
     if len(segments) == size:
         return Info(repo)
     verb, rest = segments[size], segments[size + 1 :]
+    if verb in _CREDENTIALS:
+        return Credentials(verb)
     if verb == "refs" and not rest:
         return Refs(repo)
-    if verb in ("xet-read-token", "xet-write-token"):
-        return XetToken(repo)
-    if not rest or verb not in ("revision", "tree", "paths-info"):
-        return Unknown(api=True, repo=repo)
+    if verb == "auth-check" and rest in ([], ["write"]):
+        return AuthCheck(repo, write=bool(rest))
+    if rest and verb in _AT_REVISION:
+        return _parse_at_revision(repo, verb, rest)
+    return _pass_through([verb, *rest], shared=verb in _CONTENT, repo=repo)
+
+
+_AT_REVISION: dict[str, Callable[[RepoId, str], Route]] = {
+    "revision": Info,
+    "paths-info": PathsInfo,
+    "commits": Commits,
+    "tree": TreeListing,
+}
+
+
+def _parse_at_revision(repo: RepoId, verb: str, rest: list[str]) -> Route:
     revision, path = _revision_and_path(rest)
     if verb == "tree":
         return TreeListing(repo, revision, path)
     if path:
-        return Unknown(api=True, repo=repo)
-    return Info(repo, revision) if verb == "revision" else PathsInfo(repo, revision)
+        return _pass_through(rest, shared=True, repo=repo)
+    return _AT_REVISION[verb](repo, revision)
 
 
 def _id_size(segments: list[str]) -> int:

@@ -2,60 +2,86 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable
-from typing import Any
+import time
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
 from pulp_hugging_face.hub import routes
 from pulp_hugging_face.hub.errors import (
-    DatabaseUnavailable,
     EntryNotFound,
     HubError,
-    NotSupported,
     RepoMoved,
     RepoNotFound,
     RevisionNotFound,
+    database_unavailable,
 )
-from pulp_hugging_face.hub.headers import CORS
 from pulp_hugging_face.hub.names import InvalidName, InvalidPath, InvalidRevision
 from pulp_hugging_face.store.db import DATABASE_ERRORS
+from pulp_hugging_face.store.flights import PATIENCE
 from pulp_hugging_face.store.service import Store
 from pulp_hugging_face.store.views import Caller, View
 
-from . import api, files
-from .replies import json_reply, moved, public_url, refusal
+from . import api, files, history, local, passthrough
+from .base import Mount, attach, below
+from .replies import moved, preflight, refusal
 
 log = logging.getLogger("pulp_hugging_face.serve")
 
-_READS = ("GET", "HEAD")
+Handler = Callable[..., Awaitable[web.StreamResponse]]
 
 
 def caller_of(request: web.Request) -> Caller:
     """Return who asks. Only bearer tokens are Hub tokens; Pulp's own credentials never are."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return Caller(token.strip() or None) if scheme.lower() == "bearer" else Caller()
+    hub_token = token.strip() or None if scheme.lower() == "bearer" else None
+    return Caller(hub_token, deadline=time.monotonic() + PATIENCE)
 
 
-async def serve(store: Store, view: View, request: web.Request) -> web.StreamResponse:
-    """Answer a request below a distribution; whatever goes wrong is said in the Hub's form."""
+def asker_of(caller: Caller, request: web.Request) -> str:
+    """
+    Return what tells apart who shares the upstream's limits: the token's hash, else the peer.
+
+    Forwarded addresses are not looked at: anybody could invent any number of them.
+    """
+    return caller.token_hash if caller.token else request.remote or ""
+
+
+async def serve(
+    store: Store, view: View, request: web.Request, mount: Mount | None = None
+) -> web.StreamResponse:
+    """
+    Answer a request below a distribution; whatever goes wrong is said in the Hub's form.
+
+    `mount` is where the distribution is for this request, if not at its own path.
+    """
+    attach(request, mount or Mount.at(view.path))
+    caller = caller_of(request)
+    asker = asker_of(caller, request)
+    with store.tallies.handling(view, below(request), asker) as handling:
+        response = await _answer(store, view, caller, request)
+        handling.answered(request.method, response.status)
+    return response
+
+
+async def _answer(
+    store: Store, view: View, caller: Caller, request: web.Request
+) -> web.StreamResponse:
     route: routes.Route = routes.Unknown()
     try:
-        route = routes.parse(request.rel_url.raw_path[len(view.path) :])
-        return await _handle(store, view, request, route)
+        route = routes.parse(below(request))
+        return await _handle(store, view, caller, request, route)
     except RepoMoved as move:
         assert isinstance(route, routes.RepoRoute)
-        return moved(request, view, route.repo, move.repo_id)
+        return moved(request, route.repo, move.repo_id)
     except InvalidName as error:
         return refusal(_no_such_name(error))
     except HubError as error:
         log.log(_level(error), "%s %s: %s", request.method, request.path, error.message)
-        return refusal(error)
+        return _broken(request, error)
     except DATABASE_ERRORS:
         log.exception("%s %s: the database failed", request.method, request.path)
-        return _broken(
-            request, DatabaseUnavailable("The database is not available.", retry_after=5)
-        )
+        return _broken(request, database_unavailable())
     except (ConnectionError, asyncio.CancelledError):
         raise  # the client is gone
     except Exception:  # the boundary of a request: nothing but the Hub's form leaves it
@@ -87,64 +113,37 @@ def _level(error: HubError) -> int:
 
 
 async def _handle(
-    store: Store, view: View, request: web.Request, route: routes.Route
+    store: Store, view: View, caller: Caller, request: web.Request, route: routes.Route
 ) -> web.StreamResponse:
     if request.method == "OPTIONS":
-        return _preflight()
-    caller = caller_of(request)
-    if isinstance(route, routes.PathsInfo) and request.method == "POST":
-        return await api.paths_info(store, view, caller, request, route)
-    if request.method == "POST" and isinstance(route, routes.Telemetry):
-        return web.Response(status=200)
-    if request.method not in _READS:
-        raise NotSupported(f"{request.method} is not offered here.", status=405)
-    return await _read(store, view, caller, request, route)
+        return preflight()
+    if request.method == "POST":
+        if isinstance(route, routes.PathsInfo):
+            return await api.paths_info(store, view, caller, request, route)
+        if isinstance(route, routes.BucketPaths):
+            return await passthrough.bucket_paths(store, view, caller, request, route)
+        accepted = local.accepted(route)
+        if accepted is not None:
+            return accepted
+    if request.method not in local.READS:
+        return local.not_a_read(request.method, route)
+    handler = HANDLERS.get(type(route))
+    if handler is None:
+        return await local.plain(request, route)
+    return await handler(store, view, caller, request, route)
 
 
-def _read(
-    store: Store, view: View, caller: Caller, request: web.Request, route: routes.Route
-) -> Awaitable[web.StreamResponse]:
-    """Return the answer to a GET or HEAD."""
-    arguments: Any = (store, view, caller, request, route)
-    match route:
-        case routes.Resolve():
-            return files.resolve(*arguments)
-        case routes.Info():
-            return api.info(*arguments)
-        case routes.TreeListing():
-            return api.tree(*arguments)
-        case routes.Refs():
-            return api.refs(*arguments)
-        case _:
-            return _plain(view, request, route)
-
-
-async def _plain(view: View, request: web.Request, route: routes.Route) -> web.StreamResponse:
-    """Answer what needs no repository."""
-    match route:
-        case routes.Home():
-            endpoint = public_url(request, view.path)
-            return json_reply({"HF_ENDPOINT": endpoint})
-        case routes.AgentHarnesses():
-            return json_reply({"standardEnvVars": [], "harnesses": {}})
-        case routes.Telemetry():
-            return web.Response(status=200)
-        case routes.XetToken():
-            raise NotSupported("Xet is not offered here: files are served over HTTP.")
-        case routes.Unknown(api=True):
-            raise NotSupported("This route of the API is not offered here.")
-        case _:
-            raise EntryNotFound("There is nothing at this address.")
-
-
-def _preflight() -> web.Response:
-    """Answer a browser's question whether it may ask (CORS)."""
-    return web.Response(
-        status=204,
-        headers={
-            **CORS,
-            "Access-Control-Allow-Methods": "GET, HEAD, POST, OPTIONS",
-            "Access-Control-Allow-Headers": "Authorization, Content-Type, Range, If-None-Match",
-            "Access-Control-Max-Age": "86400",
-        },
-    )
+# Who answers a GET or HEAD; what is not here needs no repository (`local.plain`).
+HANDLERS: dict[type[routes.Route], Handler] = {
+    routes.Resolve: files.resolve,
+    routes.Raw: files.raw,
+    routes.Info: api.info,
+    routes.TreeListing: api.tree,
+    routes.Refs: api.refs,
+    routes.Commits: history.commits,
+    routes.AuthCheck: api.auth_check,
+    routes.ListRepos: passthrough.list_repos,
+    routes.WhoAmI: passthrough.whoami,
+    routes.PassThrough: passthrough.pass_through,
+    routes.BucketFile: passthrough.bucket_file,
+}

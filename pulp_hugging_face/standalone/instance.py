@@ -96,6 +96,7 @@ class Instance:
                 "supervisor": own.to_json() if own else None,
                 "ready": self.ready,
                 "endpoint": self.endpoint,
+                "root_distribution": self.options.root_distribution or None,
                 "api_url": self.api_url,
                 "content_url": self.content_url,
                 "port": ports.number(self.sockets["content"]),

@@ -104,6 +104,26 @@ OPTIONS: tuple[Option, ...] = (
         metavar="URL",
     ),
     Option(
+        "trusted_proxies",
+        "--trusted-proxy",
+        "PULP_HF_TRUSTED_PROXIES",
+        values.trusted_proxy,
+        "Reverse proxy that may tell the address clients see: an IP address or network; may be "
+        "repeated, separated by commas in the variable.",
+        default_text="none",
+        metavar="ADDRESS",
+        repeatable=True,
+    ),
+    Option(
+        "root_distribution",
+        "--root-distribution",
+        "PULP_HF_ROOT_DISTRIBUTION",
+        values.root_distribution,
+        "Distribution that also answers without the path of HF_ENDPOINT; none for nobody.",
+        default="huggingface",
+        metavar="NAME",
+    ),
+    Option(
         "workers",
         "--workers",
         "PULP_HF_WORKERS",
@@ -219,6 +239,8 @@ class Options:
     api_port: int = 24817
     bind: str = "127.0.0.1"
     content_origin: str | None = None
+    trusted_proxies: tuple[str, ...] = ()
+    root_distribution: str = "huggingface"
     workers: int = 2
     upstream: str | None = None
     hf_token: str | None = field(default=None, repr=False)

@@ -13,6 +13,9 @@ from .settings import environment
 
 # A client's transfer may go on so long when we are told to stop.
 GRACEFUL_SECONDS = 5
+# Clients keep connections in a pool; one that is closed while they send on it is an error that
+# most calls do not retry (hub-protocol §6). gunicorn's own 2 s make that likely.
+KEEP_ALIVE_SECONDS = 75
 
 
 def servers(instance: Instance) -> list[Child]:
@@ -27,8 +30,11 @@ def manager(instance: Instance, command: str) -> Child:
 
 
 def _content(instance: Instance) -> Spec:
-    workers = ["--workers", str(instance.options.workers)]
-    return _gunicorn(instance, "content app", "pulpcore-content", "content", workers)
+    arguments = [
+        *("--workers", str(instance.options.workers)),
+        *("--keep-alive", str(KEEP_ALIVE_SECONDS)),
+    ]
+    return _gunicorn(instance, "content app", "pulpcore-content", "content", arguments)
 
 
 def _api(instance: Instance) -> Spec:

@@ -96,6 +96,8 @@ def render(data: DataDir, database: Database, origin: str | None, options: Optio
         "DB_ENCRYPTION_KEY": str(data.database_key),
         "DATABASES": {"default": database.django()},
         "CONTENT_ORIGIN": origin,
+        "HUGGING_FACE_TRUSTED_PROXIES": list(options.trusted_proxies),
+        "HUGGING_FACE_ROOT_DISTRIBUTION": options.root_distribution or None,
         "DEPLOY_ROOT": str(data.root),
         "MEDIA_ROOT": str(data.media),
         "STATIC_ROOT": str(data.assets),

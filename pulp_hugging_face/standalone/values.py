@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pulp_hugging_face.hub.forwarded import InvalidProxy, TrustedProxies
 from pulp_hugging_face.hub.hosts import is_host_pattern
 
 POLICIES = ("on_demand", "immediate", "streamed")
@@ -92,6 +93,23 @@ def origin(raw: str) -> str:
     if urlsplit(url).path:
         raise Unfit("an origin (http://host or http://host:port, without a path)")
     return url
+
+
+def trusted_proxy(raw: str) -> str:
+    """Return an IP address or network, or the word unix."""
+    try:
+        TrustedProxies.parse([raw])
+    except InvalidProxy:
+        raise Unfit("an IP address, a network like 10.0.0.0/8, or unix") from None
+    return raw.strip()
+
+
+def root_distribution(raw: str) -> str:
+    """Return the base path of a distribution, "" for none."""
+    name = raw.strip().strip("/")
+    if re.search(r"[\s\x00-\x1f?#]", name):
+        raise Unfit("the base path of a distribution, or none")
+    return "" if name.lower() == "none" else name
 
 
 def token(raw: str) -> str:

@@ -7,51 +7,33 @@ bytes are held makes no difference.
 """
 
 import hashlib
-import time
-from dataclasses import dataclass
-from uuid import UUID
 
 from django.conf import settings
 
-from pulp_hugging_face.hub.errors import DefiniteRefusal, EntryNotFound, Trouble
+from pulp_hugging_face.hub.errors import (
+    DefiniteRefusal,
+    EntryNotFound,
+    InvalidCredentials,
+    RevisionNotFound,
+)
 from pulp_hugging_face.hub.names import RepoId
 from pulp_hugging_face.upstream.client import HubClient
 from pulp_hugging_face.upstream.egress import EgressPool
 
-from .flights import Flights
-from .known import Known, KnownStore
-from .lru import Lru
+from .flights import PATIENCE as PATIENCE
+from .grants import GrantKey, Grants
+from .inquiries import Inquiries, Inquiry
+from .known import Known
 from .views import Caller, RemoteView, View
-
-# Seconds a client waits for an answer at most when there is no older one (§2.2: its limit is 10).
-PATIENCE = 9.0
-# Seconds a positive word of the upstream about a token counts as fresh.
-GRANT_TTL = 60.0
-_GRANTS = 10_000
-
-
-@dataclass(frozen=True)
-class GrantKey:
-    """A token (by its hash, "" for the remote's own) and what it was allowed to do."""
-
-    remote: UUID
-    repo: RepoId
-    token_hash: str
-    content: bool
 
 
 class Access:
     """Entitlement checks of a process."""
 
-    def __init__(self, egress: EgressPool, known: KnownStore) -> None:
+    def __init__(self, egress: EgressPool, grants: Grants, inquiries: Inquiries) -> None:
         self._egress = egress
-        self._known = known
-        self._granted: Lru[GrantKey, float] = Lru(_GRANTS)
-        self._flights = Flights()
-
-    async def close(self) -> None:
-        """Stop questions under way."""
-        await self._flights.close()
+        self._grants = grants
+        self._inquiries = inquiries
 
     def tokens(self, remote: RemoteView, caller: Caller) -> list[str | None]:
         """Return the tokens to ask the upstream with, in order; None asks anonymously."""
@@ -67,30 +49,50 @@ class Access:
         token = tokens[0] if known is not None and known.is_public else tokens[-1]
         return HubClient(self._egress.get(view.remote.config), token)
 
-    def may_see(self, remote: RemoteView, caller: Caller, known: Known) -> bool:
-        """Tell whether the caller may know of the repository, by what was asked before."""
-        if remote.token_mode == "shared" or known.is_public:
-            return True
-        if known.visibility == "gated" and known.refusal is None:
-            return True  # information and listings of gated repositories are public
-        return self._is_fresh(_key(remote, caller, known.repo, content=False))
-
-    def was_seen(self, remote: RemoteView, caller: Caller, known: Known) -> bool:
-        """Tell whether the caller was ever shown the repository, however long ago."""
-        return self._granted.get(_key(remote, caller, known.repo, content=False)) is not None
-
     def identity(self, remote: RemoteView, caller: Caller) -> str:
-        """Return what tells callers of different rights apart: a hash, never the token."""
-        return _token_hash(remote, caller)
+        """
+        Return what tells callers of different rights apart: a hash, never the token.
 
-    def revoke(self, remote: RemoteView, caller: Caller, repo: RepoId) -> None:
-        """Forget that a repository was shown to the caller's token."""
-        for content in (False, True):
-            self._granted.pop(_key(remote, caller, repo, content=content))
+        It covers the upstream's address, too: what one has granted says nothing at another.
+        """
+        token = self.tokens(remote, caller)[-1] or ""
+        return hashlib.sha256(f"{remote.config.url}\n{token}".encode()).hexdigest()
 
-    def grant(self, remote: RemoteView, caller: Caller, repo: RepoId) -> None:
+    # The repository: that it exists, its information and listings.
+
+    async def shown_ago(self, remote: RemoteView, caller: Caller, known: Known) -> float:
+        """
+        Return the seconds since the upstream let this caller see the repository.
+
+        0 where everybody may; infinite if it never did.
+        """
+        if known.is_listed:
+            return 0.0
+        if remote.token_mode == "shared":
+            return known.age()  # the only one who asks is the remote itself
+        return await self._grants.age(self._key(remote, caller, known.repo, content=False))
+
+    def counts_as_shown(self, remote: RemoteView, ago: float) -> bool:
+        """Tell whether that is recent enough to answer before the upstream is asked again."""
+        if remote.token_mode == "shared":
+            return still_counts(ago)
+        return ago < settings.HUGGING_FACE_GRANT_TTL
+
+    async def grant(self, remote: RemoteView, caller: Caller, repo: RepoId) -> None:
         """Remember that the upstream showed a repository to the caller's token."""
-        self._granted.put(_key(remote, caller, repo, content=False), time.monotonic())
+        await self._grants.give(self._key(remote, caller, repo, content=False))
+
+    async def revoke(
+        self, remote: RemoteView, caller: Caller, repo: RepoId, refusal: DefiniteRefusal
+    ) -> None:
+        """Forget what a caller was shown, in all processes."""
+        if isinstance(refusal, InvalidCredentials):
+            await self._grants.take_all(remote.pk, self.identity(remote, caller))
+        else:
+            keys = (self._key(remote, caller, repo, content=content) for content in (False, True))
+            await self._grants.take(*keys)
+
+    # Its files.
 
     async def require_content(
         self, view: View, caller: Caller, known: Known | None, sha: str, path: str
@@ -101,46 +103,57 @@ class Access:
         Only gated repositories are asked about: of private ones the upstream's info answer already
         decided. A grant that is no longer fresh still counts while the upstream cannot answer.
         """
-        if view.remote is None or known is None or known.visibility != "gated":
+        if view.remote is None or known is None or not known.is_gated:
             return
-        key = _key(view.remote, caller, known.repo, content=True)
-        if self._is_fresh(key):
+        key = self._key(view.remote, caller, known.repo, content=True)
+        ago = await self._grants.age(key)
+        if ago < settings.HUGGING_FACE_GRANT_TTL:
             return
         client = self.client(view, caller, known)
         assert client is not None
-        shared = view.remote.token_mode == "shared"
-        before = self._granted.get(key) is not None or (shared and known.opened)
-        patience = settings.HUGGING_FACE_REVALIDATE_SECONDS if before else PATIENCE
-        try:
-            await self._flights.wait(key, lambda: self._probe(client, key, sha, path), patience)
-        except Trouble:
-            if not before:
-                raise
+        remote = view.remote
+        inquiry = Inquiry(
+            remote.config,
+            known.repo,
+            key,
+            lambda: self._probe(remote, caller, client, key, sha, path),
+            caller,
+        )
+        await self._inquiries.ask(inquiry, older=still_counts(ago))
 
-    async def _probe(self, client: HubClient, key: GrantKey, sha: str, path: str) -> None:
+    async def _probe(
+        self,
+        remote: RemoteView,
+        caller: Caller,
+        client: HubClient,
+        key: GrantKey,
+        sha: str,
+        path: str,
+    ) -> None:
         try:
-            await client.probe(key.repo, sha, path)
-        except EntryNotFound:
-            pass  # it would have told us if we were not allowed to know
-        except DefiniteRefusal:
-            self._granted.pop(key)
-            if not key.token_hash:
-                await self._known.record_opened(key.remote, key.repo, opened=False)
+            await _may_read(client, key.repo, sha, path)
+        except DefiniteRefusal as refusal:
+            if isinstance(refusal, InvalidCredentials):
+                await self.revoke(remote, caller, key.repo, refusal)
+            else:
+                await self._grants.take(key)
             raise
-        self._granted.put(key, time.monotonic())
-        if not key.token_hash:
-            await self._known.record_opened(key.remote, key.repo, opened=True)
+        await self._grants.give(key)
 
-    def _is_fresh(self, key: GrantKey) -> bool:
-        granted_at = self._granted.get(key)
-        return granted_at is not None and time.monotonic() - granted_at < GRANT_TTL
+    def _key(self, remote: RemoteView, caller: Caller, repo: RepoId, *, content: bool) -> GrantKey:
+        return GrantKey(remote.pk, repo, self.identity(remote, caller), content)
 
 
-def _key(remote: RemoteView, caller: Caller, repo: RepoId, *, content: bool) -> GrantKey:
-    return GrantKey(remote.pk, repo, _token_hash(remote, caller), content)
+def still_counts(ago: float) -> bool:
+    """Tell whether what the upstream once allowed counts while it cannot be asked."""
+    return ago < settings.HUGGING_FACE_GRANT_MAX_AGE
 
 
-def _token_hash(remote: RemoteView, caller: Caller) -> str:
-    if remote.token_mode == "shared":
-        return ""
-    return hashlib.sha256((caller.token or "").encode()).hexdigest()
+async def _may_read(client: HubClient, repo: RepoId, sha: str, path: str) -> None:
+    """Ask whether files may be read. A file's own address does not count as an API request."""
+    try:
+        await client.probe(repo, sha, path)
+    except EntryNotFound:
+        pass  # it would have told us if we were not allowed to know
+    except RevisionNotFound:
+        await client.auth_check(repo)  # we may hold a commit that upstream has no longer

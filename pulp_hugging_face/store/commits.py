@@ -1,6 +1,7 @@
 """Commits as held: lookups of immutable rows, and saving what the upstream told."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,7 @@ _SELECT = f"""
     FROM {_TABLE}
     WHERE _pulp_domain_id = %s AND repo_type = %s AND repo_id = %s AND sha = %s
 """
+_TOLD = f"SELECT title, author, date FROM {_TABLE} WHERE content_ptr_id = %s"
 _CACHED = 2048
 
 
@@ -30,6 +32,15 @@ class HeldCommit:
     sha: str
     root_tree: str
     info: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class CommitTold:
+    """Title, author and date of a commit, as far as they are known."""
+
+    title: str
+    author: str
+    date: datetime | None
 
 
 class Commits:
@@ -51,6 +62,11 @@ class Commits:
             if commit.root_tree:
                 self._cache.put(key, commit)
         return commit
+
+    async def told(self, commit: HeldCommit) -> CommitTold:
+        """Return what a commit list tells of a commit."""
+        row = await self._database.fetch_one(_TOLD, (commit.pk,))
+        return CommitTold(**row) if row else CommitTold("", "", None)
 
     def clear(self) -> None:
         """Forget all: some were deleted."""

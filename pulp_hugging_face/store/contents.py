@@ -1,10 +1,12 @@
 """Refs and commits in a repository version."""
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from pulp_hugging_face.app.models import Commit, Ref
-from pulp_hugging_face.hub.names import RepoId, is_sha
+from pulp_hugging_face.hub.names import DEFAULT_BRANCH, RepoId, RepoType, is_sha
+from pulp_hugging_face.hub.payloads import info_object
 
 from .db import Database
 from .views import View
@@ -17,17 +19,26 @@ _LATEST = """
     WHERE repository_id = %s AND complete ORDER BY number DESC LIMIT 1
 """
 # By repository and content, never by the version's array of ids: that is slow when it is large.
-_IN_VERSION = """
+_JOIN_VERSION = """
     JOIN core_repositorycontent rc
       ON rc.content_id = c.content_ptr_id AND rc.repository_id = %s
     JOIN core_repositoryversion added ON added.pulp_id = rc.version_added_id
     LEFT JOIN core_repositoryversion removed ON removed.pulp_id = rc.version_removed_id
-    WHERE added.number <= %s AND (removed.number IS NULL OR removed.number > %s)
-      AND c.repo_type = %s AND c.repo_id = %s
 """
+_OF_TYPE = """
+    WHERE added.number <= %s AND (removed.number IS NULL OR removed.number > %s)
+      AND c.repo_type = %s
+"""
+_IN_VERSION = f"{_JOIN_VERSION} {_OF_TYPE} AND c.repo_id = %s"
 _REFS = f"SELECT c.name, c.sha FROM {_REF} c {_IN_VERSION}"
 _COMMIT_OF = f"SELECT c.sha FROM {_COMMIT} c {_IN_VERSION} AND c.sha = %s"
 _ANY_COMMIT = f"SELECT c.sha FROM {_COMMIT} c {_IN_VERSION} LIMIT 1"
+_INFOS = f"""
+    SELECT k.repo_id, k.sha, k.info FROM {_REF} c {_JOIN_VERSION}
+    JOIN {_COMMIT} k ON k.repo_type = c.repo_type AND k.repo_id = c.repo_id AND k.sha = c.sha
+     AND k._pulp_domain_id = c._pulp_domain_id
+    {_OF_TYPE} AND c.name = %s
+"""
 
 
 @dataclass(frozen=True)
@@ -58,6 +69,14 @@ class Contents:
         """Return the refs of a repository in a version: full git ref → sha."""
         rows = await self._database.fetch(_REFS, _parameters(version, repo))
         return {row["name"]: row["sha"] for row in rows}
+
+    async def infos(self, version: Version, kind: RepoType) -> list[dict[str, Any]]:
+        """Return the info objects of all repositories of a type, at their default branch."""
+        number = version.number
+        branch = f"refs/heads/{DEFAULT_BRANCH}"
+        parameters = (version.repository, number, number, kind.value, branch)
+        rows = await self._database.fetch(_INFOS, parameters)
+        return [info_object(row["info"], row["repo_id"], row["sha"]) for row in rows]
 
     async def sha_of(self, version: Version, repo: RepoId, revision: str) -> str | None:
         """Return the commit a revision means in a version, or None."""

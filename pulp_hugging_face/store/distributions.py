@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
+from urllib.parse import quote, unquote
 from uuid import UUID
 
 import psycopg
@@ -13,16 +15,20 @@ from django.conf import settings
 
 from pulp_hugging_face.app.models import HuggingFaceDistribution, HuggingFaceRemote
 from pulp_hugging_face.app.models.changes import CHANNEL, COMMITS
+from pulp_hugging_face.hub.names import InvalidName, decode_segment
 from pulp_hugging_face.upstream.config import RemoteConfig
 
 from .db import DATABASE_ERRORS, Database, connection_parameters
-from .views import RemoteView, View
+from .views import Found, RemoteView, View
 
 log = logging.getLogger("pulp_hugging_face.store")
 
 # A path no distribution is known for makes us look again, but not more often than this (seconds).
 _MISS_INTERVAL = 0.2
 _RECONNECT = 5
+# What need not be encoded in a path, so what most clients do not encode.
+_SAFE = "/:@!$&'()*+,;=~"
+_SEGMENT = re.compile(r"/+([^/]+)")
 
 
 class Distributions:
@@ -33,23 +39,36 @@ class Distributions:
     the map is reloaded after HUGGING_FACE_DISTRIBUTION_TTL seconds.
     """
 
-    def __init__(self, database: Database, commits_deleted: Callable[[], None]) -> None:
+    def __init__(self, database: Database, changed: Callable[[], None]) -> None:
         self._database = database
-        self._commits_deleted = commits_deleted
+        self._changed = changed
         self._views: dict[str, View] = {}
         self._loaded_at = float("-inf")
         self._lock = asyncio.Lock()
         self._listener: asyncio.Task[None] | None = None
 
-    async def find(self, path: str) -> View | None:
-        """Return the distribution of a (raw) URL path, or None."""
+    async def find(self, raw_path: str) -> Found | None:
+        """Return the distribution of a raw URL path, or None."""
+        if not _below_prefix(raw_path):
+            return None
+        return await self._look(lambda: self._match(raw_path))
+
+    async def at_root(self) -> Found | None:
+        """Return the distribution that HUGGING_FACE_ROOT_DISTRIBUTION names, if there is one."""
+        name = str(settings.HUGGING_FACE_ROOT_DISTRIBUTION or "").strip("/")
+        if not name:
+            return None
+        return await self._look(lambda: self._named(name))
+
+    async def _look(self, match: Callable[[], Found | None]) -> Found | None:
+        """Look into the map, which is reloaded when it is old or may lack what is asked for."""
         if self._age() > settings.HUGGING_FACE_DISTRIBUTION_TTL:
             await self._reload(settings.HUGGING_FACE_DISTRIBUTION_TTL)
-        view = self._match(path)
-        if view is None and self._age() > _MISS_INTERVAL:
+        found = match()
+        if found is None and self._age() > _MISS_INTERVAL:
             await self._reload(_MISS_INTERVAL)
-            view = self._match(path)
-        return view
+            found = match()
+        return found
 
     async def all(self) -> list[View]:
         """Return all distributions."""
@@ -60,14 +79,32 @@ class Distributions:
     def _age(self) -> float:
         return time.monotonic() - self._loaded_at
 
-    def _match(self, path: str) -> View | None:
+    def _match(self, raw_path: str) -> Found | None:
         """Base paths never overlap, so that at most one parent of the path is one."""
-        candidate = path.rstrip("/")
+        candidate = raw_path.rstrip("/")
         while candidate:
             if candidate in self._views:
-                return self._views[candidate]
+                return Found(self._views[candidate], candidate, candidate)
             candidate = candidate.rpartition("/")[0]
+        if "%" in raw_path or "//" in raw_path:
+            return self._match_in_other_words(raw_path)
         return None
+
+    def _match_in_other_words(self, raw_path: str) -> Found | None:
+        """Find a distribution whose path is written with needless encodings or double slashes."""
+        path = ""
+        for segment in _SEGMENT.finditer(raw_path):
+            try:
+                path += "/" + quote(decode_segment(segment[1]), safe=_SAFE.removeprefix("/"))
+            except InvalidName:
+                return None
+            if path in self._views:
+                return Found(self._views[path], path, raw_path[: segment.end()])
+        return None
+
+    def _named(self, name: str) -> Found | None:
+        view = self._views.get(quote(settings.CONTENT_PATH_PREFIX + name, safe=_SAFE))
+        return Found(view, "", "") if view else None
 
     async def _reload(self, max_age: float) -> None:
         async with self._lock:
@@ -102,9 +139,8 @@ class Distributions:
                 self._take(notification.payload)
 
     def _take(self, payload: str) -> None:
-        if payload == COMMITS:
-            self._commits_deleted()
-        else:
+        self._changed()
+        if payload != COMMITS:
             self._loaded_at = float("-inf")
 
     async def close(self) -> None:
@@ -115,13 +151,21 @@ class Distributions:
                 await self._listener
 
 
+def _below_prefix(raw_path: str) -> bool:
+    """Tell whether a path is below CONTENT_PATH_PREFIX, in whatever notation."""
+    prefix: str = settings.CONTENT_PATH_PREFIX
+    if raw_path.startswith(prefix) or not ("%" in raw_path or "//" in raw_path):
+        return raw_path.startswith(prefix)
+    return re.sub("/+", "/", unquote(raw_path)).startswith(prefix)
+
+
 def load_views() -> dict[str, View]:
-    """Return all Hugging Face distributions by URL path. Blocking."""
+    """Return all Hugging Face distributions by raw URL path. Blocking."""
     distributions = list(HuggingFaceDistribution.objects.select_related("pulp_domain"))
     remote_pks = {item.remote_id for item in distributions if item.remote_id}
     remotes = {remote.pk: remote for remote in HuggingFaceRemote.objects.filter(pk__in=remote_pks)}
     views = (_view(item, remotes.get(item.remote_id)) for item in distributions)
-    return {view.path: view for view in views}
+    return {quote(view.path, safe=_SAFE): view for view in views}
 
 
 def url_path(domain: str, base_path: str) -> str:
@@ -145,6 +189,7 @@ def _view(distribution: HuggingFaceDistribution, remote: HuggingFaceRemote | Non
         version=version,
         remote=remote_view(remote) if remote else None,
         storage=distribution.pulp_domain.get_storage(),
+        redirects=distribution.pulp_domain.redirect_to_object_storage,
     )
 
 
@@ -170,6 +215,7 @@ _COPIED = (
     "sock_read_timeout",
     "max_retries",
     "download_concurrency",
+    "rate_limit",
     "proxy_url",
     "proxy_username",
     "proxy_password",

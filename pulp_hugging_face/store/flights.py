@@ -8,6 +8,9 @@ from pulp_hugging_face.hub.errors import UpstreamTimeout
 
 T = TypeVar("T")
 
+# Seconds a client waits for an answer at most when there is no older one (§2.2: its limit is 10).
+PATIENCE = 8.5
+
 
 class Flights:
     """

@@ -7,25 +7,30 @@ ContentArtifact, which protects the bytes from clean-up and lets pulpcore's own 
 
 import asyncio
 import logging
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from django.core.files import File
 from django.db import DatabaseError, IntegrityError, transaction
 from pulpcore.plugin.models import Artifact, ContentArtifact, RemoteArtifact
-from pulpcore.plugin.util import get_domain
 
 from pulp_hugging_face.app.models import Blob, Commit, HuggingFaceRemote
 from pulp_hugging_face.blobs.fill import Fill
 from pulp_hugging_face.hub.digests import BlobId
 
 from .db import Database
+from .lru import Lru
+from .objects import reason_of, storage_errors
+from .publish import Publisher, Stored, record
 
 log = logging.getLogger("pulp_hugging_face.store")
 
+# Seconds in which a blob that was found is not looked for again.
+TRUST = 1.0
+_REMEMBERED = 20_000
 _FLUSH_INTERVAL = 1.0
 _USED_INTERVAL = 60.0
 _BLOB = Blob._meta.db_table
@@ -37,6 +42,7 @@ _FIND = f"""
       ON ca.content_id = %s AND ca.relative_path = %s AND ca.artifact_id = b.artifact_id
     WHERE b.pulp_domain_id = %s AND b.key = %s
 """
+_ARTIFACT = f"SELECT artifact_id FROM {_BLOB} WHERE pulp_domain_id = %s AND key = %s"
 
 
 @dataclass(frozen=True)
@@ -66,10 +72,30 @@ class Holdings:
         self._database = database
         self._claims: dict[Claim, UUID] = {}
         self._used: set[UUID] = set()
+        self._found: Lru[tuple[str, Claim], tuple[Held, float]] = Lru(_REMEMBERED)
         self._writer: asyncio.Task[None] | None = None
+        self._publisher = Publisher(database)
+
+    def clear(self) -> None:
+        """Forget what was found."""
+        self._found.clear()
 
     async def find(self, domain: UUID, blob: BlobId, claim: Claim) -> Held | None:
-        """Return a blob's bytes, or None. `claimed` tells whether the claim is written down."""
+        """
+        Return a blob's bytes, or None. `claimed` tells whether the claim is written down.
+
+        What was found a moment ago is found again without looking: bytes that are removed
+        meanwhile are noticed when they are opened.
+        """
+        found = self._found.get((blob.key, claim))
+        if found is not None and time.monotonic() - found[1] < TRUST:
+            return found[0]
+        held = await self._find(domain, blob, claim)
+        if held is not None:
+            self._found.put((blob.key, claim), (held, time.monotonic()))
+        return held
+
+    async def _find(self, domain: UUID, blob: BlobId, claim: Claim) -> Held | None:
         row = await self._database.fetch_one(
             _FIND, (claim.commit, claim.relative_path, domain, blob.key)
         )
@@ -85,24 +111,50 @@ class Holdings:
 
     async def drop(self, held: Held) -> None:
         """Forget a blob whose bytes turned out to be missing from the storage."""
+        self._found.clear()
         log.warning("The bytes of artifact %s are missing from the storage", held.artifact)
         await self._database.call(_drop, held.blob)
 
     async def publish(self, fill: Fill, path: Path, sha256: str) -> bool:
         """
-        Make a fill's verified file an artifact, and write its claims down (blobs.Publish).
+        Make a fill's verified file an artifact, and write its claims down (blobs.Keeper).
 
         Returns whether that worked: what cannot be kept can still be served.
         """
         claims: list[Claim] = sorted(fill.claims, key=lambda claim: claim.relative_path)
+        domain = claims[0].domain
         try:
-            await self._database.call(
-                publish_blob, fill.blob, path, sha256, claims, domain=claims[0].domain
+            await self._publisher.publish(
+                path, fill.blob.size, sha256, domain, write_down, fill.blob, claims
             )
-        except (DatabaseError, OSError):
+        except DatabaseError:
             log.exception("%s was served, but could not be kept", fill.blob.key)
             return False
+        except storage_errors() as error:
+            why = reason_of(error)
+            log.error("%s was served, but the storage did not take it: %s", fill.blob.key, why)
+            return False
         return True
+
+    async def held(self, fill: Fill) -> bool:
+        """Tell whether a fill's blob is held (blobs.Keeper)."""
+        return await self._artifact_of(fill) is not None
+
+    async def adopt(self, fill: Fill) -> None:
+        """Write down a fill's claims on a blob that somebody else published (blobs.Keeper)."""
+        artifact = await self._artifact_of(fill)
+        if artifact is None:  # it could not be kept
+            return
+        claims = dict.fromkeys(fill.claims, artifact)
+        domain = next(iter(fill.claims)).domain
+        try:
+            await self._database.call(write_claims, claims, domain=domain)
+        except DatabaseError:
+            log.exception("%s was served, but not noted as held", fill.blob.key)
+
+    async def _artifact_of(self, fill: Fill) -> UUID | None:
+        row = await self._database.fetch_one(_ARTIFACT, (fill.scope, fill.blob.key))
+        return row["artifact_id"] if row else None
 
     def start(self) -> None:
         """Start the writer."""
@@ -114,6 +166,7 @@ class Holdings:
             self._writer.cancel()
             with suppress(asyncio.CancelledError):
                 await self._writer
+        self._publisher.close()
         await self._flush_claims()
 
     async def _write(self) -> None:
@@ -143,45 +196,12 @@ class Holdings:
             await self._database.call(_touch, used)
 
 
-def publish_blob(blob: BlobId, path: Path, sha256: str, claims: list[Claim]) -> None:
-    """Store verified bytes as artifact and blob, and write the claims down. Blocking."""
-    with transaction.atomic():
-        artifact = _artifact(blob, path, sha256)
-        Blob.objects.bulk_create(
-            [Blob(key=blob.key, size=blob.size, artifact=artifact, pulp_domain=get_domain())],
-            update_conflicts=True,
-            unique_fields=["pulp_domain", "key"],
-            update_fields=["artifact", "last_used"],
-        )
+def write_down(stored: Stored, blob: BlobId, claims: list[Claim]) -> None:
+    """Write bytes that are in the storage down, and on whose behalf. Blocking, in the domain."""
+    artifact = record(stored, blob)
     # Not in the same transaction: foreign keys are checked at its end, and a commit that was
     # deleted meanwhile must not undo it.
-    write_claims(dict.fromkeys(claims, artifact.pk))
-
-
-def _artifact(blob: BlobId, path: Path, sha256: str) -> Artifact:
-    """Return the domain's artifact of these bytes, moved into the storage if it is new."""
-    known = Artifact.objects.filter(sha256=sha256, pulp_domain=get_domain()).first()
-    if known is not None and known.file.storage.exists(known.file.name):
-        known.touch()
-        return known
-    if known is not None:  # its bytes are gone: put them back
-        with path.open("rb") as content:
-            known.file.storage.save(known.file.name, File(content))
-        return known
-    artifact = _new_artifact(blob, path, sha256)
-    try:
-        with transaction.atomic():
-            artifact.save()
-    except IntegrityError:  # another process was faster
-        return Artifact.objects.get(sha256=sha256, pulp_domain=get_domain())
-    return artifact
-
-
-def _new_artifact(blob: BlobId, path: Path, sha256: str) -> Artifact:
-    if Artifact.DIGEST_FIELDS == ["sha256"]:
-        return Artifact(file=str(path), size=blob.size, sha256=sha256)
-    # Other plugins want other digests: that costs reading the file once more.
-    return Artifact.init_and_validate(str(path), {"sha256": sha256}, blob.size)
+    write_claims(dict.fromkeys(claims, artifact))
 
 
 def write_claims(claims: dict[Claim, UUID]) -> None:
@@ -206,12 +226,12 @@ def _write_claims(claims: dict[Claim, UUID]) -> None:
     valid = [claim for claim, pk in claims.items() if pk in artifacts and claim.commit in commits]
     ordered = sorted(valid, key=lambda claim: (str(claim.commit), claim.relative_path))
     held = {claim: artifacts[claims[claim]] for claim in ordered}
+    # Two remotes may claim the same file; a row must not be written twice in one statement.
+    rows = {(claim.commit, claim.relative_path): artifact for claim, artifact in held.items()}
     ContentArtifact.objects.bulk_create(
         [
-            ContentArtifact(
-                content_id=claim.commit, relative_path=claim.relative_path, artifact=artifact
-            )
-            for claim, artifact in held.items()
+            ContentArtifact(content_id=commit, relative_path=path, artifact=artifact)
+            for (commit, path), artifact in rows.items()
         ],
         update_conflicts=True,
         unique_fields=["content", "relative_path"],

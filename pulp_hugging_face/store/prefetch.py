@@ -2,12 +2,15 @@
 
 import asyncio
 import logging
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from pulp_hugging_face.blobs.fill import AlreadyHeld
 from pulp_hugging_face.hub.errors import HubError
 from pulp_hugging_face.hub.manifest import Entry
+from pulp_hugging_face.upstream.behalf import in_background
 
 from .lru import Lru
 from .resolver import Resolution
@@ -43,7 +46,9 @@ class Prefetcher:
         commit = resolution.commit.pk
         if commit in self._tasks or self._complete.get(commit):
             return
-        task = asyncio.create_task(self._run(view, caller, resolution), name="prefetch")
+        patient = replace(caller, deadline=None)
+        with in_background("prefetch"):
+            task = asyncio.create_task(self._run(view, patient, resolution), name="prefetch")
         self._tasks[commit] = task
         task.add_done_callback(lambda _: self._tasks.pop(commit, None))
 
@@ -108,9 +113,5 @@ class Prefetcher:
         return True
 
     async def _fetch(self, wanted: "Wanted") -> None:
-        fill = self._store.fill(wanted)
-        fill.attach()
-        try:
-            await fill.wait_for(wanted.entry.size)
-        finally:
-            fill.detach()
+        with suppress(AlreadyHeld):
+            await self._store.fill(wanted).complete()

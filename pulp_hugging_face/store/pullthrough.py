@@ -29,6 +29,7 @@ from pulp_hugging_face.app.models.plugin import cache_repository_name
 from pulp_hugging_face.hub.errors import HubError
 from pulp_hugging_face.hub.names import RepoId, is_sha
 from pulp_hugging_face.hub.payloads import git_ref_of, parse_date
+from pulp_hugging_face.upstream.behalf import in_background
 from pulp_hugging_face.upstream.client import HubClient, InfoAnswer
 from pulp_hugging_face.upstream.egress import EgressPool
 
@@ -75,7 +76,8 @@ class PullThrough:
         target = Target(view.domain, view.remote, own)
         batch = self._pending.setdefault(target, {})
         if not batch:
-            task = asyncio.create_task(self._flush_later(target), name="hugging_face batch")
+            with in_background("pull-through"):
+                task = asyncio.create_task(self._flush_later(target), name="hugging_face batch")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         batch[(answer.repo, revision)] = Pulled(view.domain_pk, answer.repo, revision, answer.sha)

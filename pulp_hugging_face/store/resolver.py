@@ -9,7 +9,6 @@ get the old answer meanwhile; and when the upstream is in trouble the old answer
 import logging
 import time
 from dataclasses import dataclass, replace
-from uuid import UUID
 
 from django.conf import settings
 
@@ -27,20 +26,18 @@ from pulp_hugging_face.hub.names import RepoId, is_sha
 from pulp_hugging_face.upstream.client import HubClient, InfoAnswer
 from pulp_hugging_face.upstream.egress import EgressPool
 
-from .access import PATIENCE, Access
+from .access import Access, still_counts
 from .commits import Commits, HeldCommit
 from .contents import Contents
-from .flights import Flights
-from .known import Known, KnownStore, ends_serving
+from .inquiries import Inquiries, Inquiry
+from .known import PRIVATE_GATED, Known, KnownStore, ends_serving, visibility_of
+from .lru import Lru
 from .pullthrough import PullThrough
 from .views import Caller, RemoteView, View
 
 log = logging.getLogger("pulp_hugging_face.store")
 
-# Seconds an upstream that failed is not asked again where an older answer serves.
-TROUBLE_PAUSE = 3.0
-# Seconds after which the upstream is asked, behind the answer, whether it still shows a repository.
-ENTITLEMENT_TTL = 60.0
+_REFUSED = 4096
 
 
 @dataclass(frozen=True)
@@ -48,13 +45,23 @@ class Resolution:
     """
     A commit to serve from.
 
-    `known` is what the remote knows (None when a repository version answered); `stale` tells that
-    the upstream could not confirm it.
+    `known` is what the remote knows (None when a repository version answered). `stale` tells that
+    the upstream is in trouble, or rejects the remote's token, and could not confirm the answer;
+    that of a full commit id needs no confirmation.
     """
 
     commit: HeldCommit
     known: Known | None
     stale: bool = False
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """An answer of the upstream, the token it was given to, and what came without a token."""
+
+    answer: InfoAnswer
+    token: str | None
+    refusal: DefiniteRefusal | None = None
 
 
 class Resolver:
@@ -68,6 +75,7 @@ class Resolver:
         access: Access,
         egress: EgressPool,
         pull_through: PullThrough,
+        inquiries: Inquiries,
     ) -> None:
         self._commits = commits
         self._known = known
@@ -75,12 +83,9 @@ class Resolver:
         self._access = access
         self._egress = egress
         self._pull_through = pull_through
-        self._flights = Flights()
-        self._trouble_until: dict[UUID, float] = {}
-
-    async def close(self) -> None:
-        """Stop questions under way."""
-        await self._flights.close()
+        self._inquiries = inquiries
+        # What callers' own tokens were refused: told apart from what others were, and for a moment.
+        self._refused: Lru[tuple[object, ...], tuple[DefiniteRefusal, float]] = Lru(_REFUSED)
 
     async def resolve(self, view: View, caller: Caller, repo: RepoId, revision: str) -> Resolution:
         """
@@ -114,23 +119,25 @@ class Resolver:
         self, view: View, remote: RemoteView, caller: Caller, repo: RepoId, revision: str
     ) -> Resolution:
         known = await self._load(remote, caller, repo, revision)
-        visible = known is not None and self._access.may_see(remote, caller, known)
-        # A refusal is for whoever is refused; those with a token of their own were sorted out.
-        told = visible or (known is not None and known.refusal is not None)
-        if known is not None and told and self._is_fresh(remote, known, revision):
-            self._check_entitlement_behind(view, remote, caller, known, revision)
-            return await self._answer(view, remote, caller, known, repo, revision)
-        # An expired grant is no longer enough to answer at once, but it is when nobody can say.
-        seen = known is not None and (visible or self._access.was_seen(remote, caller, known))
-        usable = known if seen and known and known.sha and not known.refusal else None
+        usable = None
+        if known is not None:
+            ago = await self._access.shown_ago(remote, caller, known)
+            # A refusal is for whoever is refused; those with a token of their own were sorted out.
+            told = known.refusal is not None or self._access.counts_as_shown(remote, ago)
+            if told and self._is_fresh(remote, known, revision):
+                self._check_entitlement_behind(view, remote, caller, known, revision)
+                return await self._answer(view, remote, caller, known, repo, revision)
+            # No longer enough to answer at once, but it is when nobody can say.
+            if known.sha and not known.refusal and still_counts(ago):
+                usable = known
         try:
             stale = await self._ask(view, remote, caller, repo, revision, usable)
         except Trouble:
-            held = await self._despite_trouble(view, known, repo, revision)
+            held = await self._despite_trouble(view, remote, caller, known, repo, revision)
             if held is None:
                 raise
-            return Resolution(held, None, stale=True)
-        if not stale:
+            return Resolution(held, None, stale=not is_sha(revision))
+        if usable is None or not stale:
             known = await self._load(remote, caller, repo, revision)
         if known is None:
             raise UpstreamTimeout("The remote was changed meanwhile, please retry.", retry_after=1)
@@ -142,19 +149,38 @@ class Resolver:
         """Return what is known. What was refused to others says nothing of a token's right."""
         known = await self._known.load(remote.pk, repo, revision)
         if known and known.refusal and remote.token_mode == "client" and caller.token:
-            return replace(known, refusal=None, visibility="private")
+            visibility = known.visibility if known.is_private else PRIVATE_GATED
+            return replace(known, refusal=None, visibility=visibility)
         return known
 
     async def _despite_trouble(
-        self, view: View, known: Known | None, repo: RepoId, revision: str
+        self,
+        view: View,
+        remote: RemoteView,
+        caller: Caller,
+        known: Known | None,
+        repo: RepoId,
+        revision: str,
     ) -> HeldCommit | None:
         """Return the repository's own commit, unless the upstream last refused to show it."""
         refusal = known and (known.refusal or known.ref_refusal)
         if refusal:
             raise refusal
-        if known is not None and not known.is_public:
-            return None
+        if known is not None:
+            return await self._from_repository(view, repo, revision) if known.is_public else None
+        await self._look_for_spelling(remote, caller, repo, revision)
         return await self._from_repository(view, repo, revision)
+
+    async def _look_for_spelling(
+        self, remote: RemoteView, caller: Caller, repo: RepoId, revision: str
+    ) -> None:
+        """Raise RepoMoved for an id in other letter case, as the upstream would."""
+        spelt = await self._known.spelling(remote.pk, repo)
+        known = await self._load(remote, caller, spelt, revision) if spelt else None
+        if known is None or known.refusal is not None:
+            return
+        if still_counts(await self._access.shown_ago(remote, caller, known)):
+            raise RepoMoved(known.repo.id)
 
     def _is_fresh(self, remote: RemoteView, known: Known, revision: str) -> bool:
         """Tell whether what is known may be answered without asking."""
@@ -170,11 +196,10 @@ class Resolver:
         self, view: View, remote: RemoteView, caller: Caller, known: Known, revision: str
     ) -> None:
         """A full sha never goes stale, but the right to see it may: ask behind the answer."""
-        limit = max(ENTITLEMENT_TTL, float(remote.metadata_ttl))
-        if is_sha(revision) and known.age() > limit and not self._in_trouble(remote):
-            self._flights.start(
-                self._key(remote, caller, known.repo, revision),
-                lambda: self._ask_upstream(view, remote, caller, known.repo, revision),
+        limit = max(settings.HUGGING_FACE_GRANT_TTL, float(remote.metadata_ttl))
+        if is_sha(revision) and not known.refusal and known.age() > limit:
+            self._inquiries.ask_behind(
+                self._inquiry(view, remote, caller, known.repo, revision, held=True)
             )
 
     async def _answer(
@@ -203,7 +228,7 @@ class Resolver:
             commit = await self._commits.get(view.domain_pk, known.repo, known.sha)
         if commit is None:
             raise RevisionNotFound(f"Invalid rev id: {revision}")
-        return Resolution(commit, known, stale)
+        return Resolution(commit, known, stale and not is_sha(revision))
 
     # Asking the upstream.
 
@@ -217,94 +242,134 @@ class Resolver:
         usable: Known | None,
     ) -> bool:
         """
-        Ask the upstream unless an older answer serves better. Returns True for "use the old one".
+        Ask the upstream unless an older answer serves better. Returns whether that is stale.
 
         Raises the refusal, or Trouble when there is nothing older.
         """
-        key = self._key(remote, caller, repo, revision)
-        asking = self._flights.under_way(key) and remote.metadata_ttl > 0
-        if usable and (self._in_trouble(remote) or asking):
-            return True
-        patience = settings.HUGGING_FACE_REVALIDATE_SECONDS if usable else PATIENCE
+        self._raise_refused(remote, caller, repo)
+        inquiry = self._inquiry(view, remote, caller, repo, revision, held=usable is not None)
         try:
-            await self._flights.wait(
-                key, lambda: self._ask_upstream(view, remote, caller, repo, revision), patience
+            reply = await self._inquiries.ask(
+                inquiry, older=usable is not None, meanwhile=remote.metadata_ttl > 0
             )
-        except Trouble as error:
-            self._note_trouble(remote)
-            if usable is None:
-                raise
-            log.info("%s: %s Serving what is known of %s", repo, error.message, revision)
-            return True
         except InvalidCredentials:
             # The remote's own token was rejected: what is public stays served.
-            if usable is None or not usable.is_public:
+            if remote.token_mode != "shared" or usable is None or not usable.is_public:
                 raise
+            log.warning("%s: the upstream rejects the remote's token", repo)
             return True
-        return False
+        return reply.stale
 
-    def _key(
-        self, remote: RemoteView, caller: Caller, repo: RepoId, revision: str
-    ) -> tuple[object, ...]:
-        return (remote.config, self._access.identity(remote, caller), repo, revision)
+    def _inquiry(
+        self,
+        view: View,
+        remote: RemoteView,
+        caller: Caller,
+        repo: RepoId,
+        revision: str,
+        *,
+        held: bool,
+    ) -> Inquiry[None]:
+        key = (remote.config, self._access.identity(remote, caller), repo, revision)
+        return Inquiry(
+            remote.config,
+            repo,
+            key,
+            lambda: self._ask_upstream(view, remote, caller, repo, revision, held),
+            caller,
+        )
+
+    def _raise_refused(self, remote: RemoteView, caller: Caller, repo: RepoId) -> None:
+        refused = self._refused.get((remote.config, self._access.identity(remote, caller), repo))
+        if refused and time.monotonic() - refused[1] < settings.HUGGING_FACE_REFUSAL_TTL:
+            raise refused[0]
 
     async def _ask_upstream(
-        self, view: View, remote: RemoteView, caller: Caller, repo: RepoId, revision: str
+        self,
+        view: View,
+        remote: RemoteView,
+        caller: Caller,
+        repo: RepoId,
+        revision: str,
+        held: bool,
     ) -> None:
-        """Ask with each token in turn and record the outcome."""
+        """Ask with each token in turn and record the outcome; `held`: this caller had it before."""
         try:
-            answer, token = await self._first_answer(remote, caller, repo, revision)
-        except DefiniteRefusal as refusal:
-            self._trouble_until.pop(remote.pk, None)
-            if ends_serving(refusal):
-                self._access.revoke(remote, caller, repo)
-            await self._record_refusal(remote, repo, revision, refusal)
-            raise
-        self._trouble_until.pop(remote.pk, None)
-        visibility = answer.visibility
-        if remote.token_mode == "client" and token is not None:
-            # Anonymous callers were refused: whatever the info object says, it is not public.
-            visibility = "private"
-            self._access.grant(remote, caller, answer.repo)
+            heard = await self._hear(remote, caller, repo, revision)
+        except RevisionNotFound as refusal:
+            if not (held and is_sha(revision)):
+                await self._known.record_no_revision(remote, repo, revision, refusal)
+                raise
+            # Force-pushed away. The commit stays; the right to it is that to the repository.
+            heard = await self._hear(remote, caller, repo, None)
+            await self._record_seen(remote, caller, repo, heard)
+            return
+        visibility = await self._record_grant(remote, caller, heard)
         await self._known.record_answer(
-            remote.pk, view.domain_pk, repo, revision, answer, visibility
+            remote, view.domain_pk, repo, revision, heard.answer, visibility, heard.refusal
         )
         shared = remote.token_mode == "shared" or visibility == "public"
-        self._pull_through.note(view, answer, revision, shared=shared)
+        self._pull_through.note(view, heard.answer, revision, shared=shared)
 
-    async def _first_answer(
-        self, remote: RemoteView, caller: Caller, repo: RepoId, revision: str
-    ) -> tuple[InfoAnswer, str | None]:
-        tokens = self._access.tokens(remote, caller)
-        for token in tokens[:-1]:
+    async def _record_seen(
+        self, remote: RemoteView, caller: Caller, repo: RepoId, heard: _Heard
+    ) -> None:
+        visibility = await self._record_grant(remote, caller, heard)
+        await self._known.record_seen(remote, repo, heard.answer.repo, visibility, heard.refusal)
+
+    async def _record_grant(self, remote: RemoteView, caller: Caller, heard: _Heard) -> str:
+        """Note to whom a repository was shown; return its visibility."""
+        if remote.token_mode == "shared" or heard.token is None:
+            return visibility_of(heard.answer.info)
+        await self._access.grant(remote, caller, heard.answer.repo)
+        # Others were refused: whatever the info object says, it is not public.
+        return visibility_of(heard.answer.info, private=True)
+
+    async def _hear(
+        self, remote: RemoteView, caller: Caller, repo: RepoId, revision: str | None
+    ) -> _Heard:
+        """Return the first answer; what ends serving is recorded for whom it was told."""
+        *others, last = self._access.tokens(remote, caller)
+        refusal: DefiniteRefusal | None = None
+        for token in others:
             try:
-                return await self._info(remote, token, repo, revision), token
-            except (RevisionNotFound, InvalidCredentials):
+                return _Heard(await self._info(remote, token, repo, revision), token)
+            except RevisionNotFound:
                 raise
-            except DefiniteRefusal as refusal:
-                log.debug("%s: refused anonymously: %s", repo, refusal.message)
-        return await self._info(remote, tokens[-1], repo, revision), tokens[-1]
+            except DefiniteRefusal as error:
+                log.debug("%s: refused without a token: %s", repo, error.message)
+                refusal = error
+        try:
+            return _Heard(await self._info(remote, last, repo, revision), last, refusal)
+        except RevisionNotFound:
+            raise
+        except DefiniteRefusal as error:
+            await self._record_refusal(remote, caller, repo, refusal or error, error)
+            raise
 
     async def _info(
-        self, remote: RemoteView, token: str | None, repo: RepoId, revision: str
+        self, remote: RemoteView, token: str | None, repo: RepoId, revision: str | None
     ) -> InfoAnswer:
         client = HubClient(self._egress.get(remote.config), token)
         answer = await client.info(repo, revision)
-        if is_sha(revision) and answer.sha != revision:
+        if revision and is_sha(revision) and answer.sha != revision:
             raise UpstreamInvalid("The upstream answered with another commit than asked for.")
         return answer
 
     async def _record_refusal(
-        self, remote: RemoteView, repo: RepoId, revision: str, refusal: DefiniteRefusal
+        self,
+        remote: RemoteView,
+        caller: Caller,
+        repo: RepoId,
+        everybody: DefiniteRefusal,
+        own: DefiniteRefusal,
     ) -> None:
-        if isinstance(refusal, RevisionNotFound):
-            await self._known.record_no_revision(remote.pk, repo, revision, refusal)
-        elif ends_serving(refusal):
-            log.info("%s is refused by the upstream: %s", repo, refusal.message)
-            await self._known.record_refusal(remote.pk, repo, refusal)
-
-    def _in_trouble(self, remote: RemoteView) -> bool:
-        return time.monotonic() < self._trouble_until.get(remote.pk, 0.0)
-
-    def _note_trouble(self, remote: RemoteView) -> None:
-        self._trouble_until[remote.pk] = time.monotonic() + TROUBLE_PAUSE
+        """Remember what the caller was refused, and what everybody without a token was."""
+        if ends_serving(own) or isinstance(own, InvalidCredentials):
+            await self._access.revoke(remote, caller, repo, own)
+        if everybody is not own:
+            key = (remote.config, self._access.identity(remote, caller), repo)
+            self._refused.put(key, (own, time.monotonic()))
+        if ends_serving(everybody):
+            log.info("%s is refused by the upstream: %s", repo, everybody.message)
+            await self._known.record_refusal(remote, repo, everybody)

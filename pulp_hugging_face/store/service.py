@@ -1,7 +1,6 @@
 """The store as the handlers use it: one object per content process that holds all the parts."""
 
 import asyncio
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,25 +9,34 @@ from django.conf import settings
 
 from pulp_hugging_face.blobs.fill import Fill
 from pulp_hugging_face.blobs.manager import FillManager
+from pulp_hugging_face.blobs.room import Limits
 from pulp_hugging_face.blobs.source import HubFile
-from pulp_hugging_face.hub.errors import EntryNotFound, Trouble, UpstreamInvalid
+from pulp_hugging_face.hub.digests import Digester
+from pulp_hugging_face.hub.errors import EntryNotFound, UpstreamInvalid
 from pulp_hugging_face.hub.manifest import Entry
-from pulp_hugging_face.hub.names import DEFAULT_BRANCH, RepoId, file_relative_path
+from pulp_hugging_face.hub.names import DEFAULT_BRANCH, RepoId, RepoType, file_relative_path
 from pulp_hugging_face.hub.payloads import refs_from_names
-from pulp_hugging_face.upstream.client import BlobStream, HubClient
+from pulp_hugging_face.upstream.client import HubClient
 from pulp_hugging_face.upstream.egress import EgressPool
 
 from .access import Access
-from .commits import Commits
+from .answers import Answers
+from .commits import Commits, CommitTold
 from .contents import Contents
 from .db import Database
 from .distributions import Distributions
-from .flights import Flights
+from .grants import Grants
 from .holdings import Claim, Held, Holdings
+from .inquiries import Inquiries, Inquiry
 from .known import KnownStore
+from .leases import DatabaseLeases
+from .objects import Objects
 from .prefetch import Prefetcher
 from .pullthrough import PullThrough
+from .questions import Questions
+from .remembered import Remembered
 from .resolver import Resolution, Resolver
+from .tally import Tallies
 from .trees import NotListed, Trees
 from .views import Caller, View
 
@@ -60,16 +68,24 @@ class Store:
     def __init__(self) -> None:
         self.database = Database()
         self._commits = Commits(self.database)
-        self.distributions = Distributions(self.database, self._commits.clear)
-        self._egress = EgressPool()
+        self.distributions = Distributions(self.database, self._changed)
+        self.tallies = Tallies(self.database)
+        self._egress = EgressPool(self.tallies)
         self._known = KnownStore(self.database)
         self._contents = Contents(self.database)
         self._trees = Trees(self.database)
-        self._access = Access(self._egress, self._known)
+        self._inquiries = Inquiries()
+        self._access = Access(self._egress, Grants(self.database), self._inquiries)
         self._pull_through = PullThrough(self.database, self._known, self._egress)
         self._holdings = Holdings(self.database)
-        self._fills = FillManager(Path(settings.WORKING_DIRECTORY), self._holdings.publish)
-        self._flights = Flights()
+        self._fills = FillManager(
+            Path(settings.WORKING_DIRECTORY),
+            self._holdings,
+            limits=Limits(
+                settings.HUGGING_FACE_FILL_QUOTA_BYTES, settings.HUGGING_FACE_FILL_MAX_AGE
+            ),
+            leases=DatabaseLeases(self.database),
+        )
         self._resolver = Resolver(
             self._commits,
             self._known,
@@ -77,8 +93,18 @@ class Store:
             self._access,
             self._egress,
             self._pull_through,
+            self._inquiries,
         )
         self._prefetcher = Prefetcher(self)
+        self.remembered = Remembered()
+        self.objects = Objects()
+        self._answers = Answers(self.database, self._inquiries)
+        self.questions = Questions(self._answers, self._access, self._egress)
+
+    def _changed(self) -> None:
+        """Forget what is remembered for a moment: an administrator or a clean-up changed it."""
+        for part in (self._commits, self._known, self._holdings):
+            part.clear()
 
     async def open(self) -> None:
         """Start the background work of the process."""
@@ -86,17 +112,20 @@ class Store:
         await self._fills.open()
         self.distributions.listen()
         self._holdings.start()
+        self.tallies.start()
 
     async def close(self) -> None:
         """Stop it, in the order in which one part uses another."""
         await self._prefetcher.close()
         await self._fills.close()
-        for part in (self._resolver, self._access, self._trees, self._flights):
+        for part in (self._inquiries, self._trees):
             await part.close()
         await self._pull_through.close()
         await self._holdings.close()
+        await self.objects.close()
         await self.distributions.close()
         await self._egress.close()
+        await self.tallies.close()
         await self.database.close()
 
     async def reachability(self, timeout: float) -> dict[str, bool]:
@@ -117,7 +146,7 @@ class Store:
     async def entry(self, view: View, caller: Caller, resolution: Resolution, path: str) -> Entry:
         """Return the entry of a path ("" is the root). Raises EntryNotFound and HubError."""
         return await self._trees.find(
-            view.domain_pk, resolution.commit, path, self._client(view, caller, resolution)
+            view.domain_pk, resolution.commit, path, self._client(view, caller, resolution), caller
         )
 
     async def entries(
@@ -164,29 +193,52 @@ class Store:
     def _client(self, view: View, caller: Caller, resolution: Resolution) -> HubClient | None:
         return self._access.client(view, caller, resolution.known)
 
+    async def info(
+        self, view: View, resolution: Resolution, revision: str | None
+    ) -> dict[str, Any]:
+        """Return the info object of a resolved revision as last told, without siblings."""
+        commit = resolution.commit
+        if view.remote is not None and resolution.known is not None:
+            told = await self._known.info(
+                view.remote.pk, commit.repo, revision or DEFAULT_BRANCH, commit.sha
+            )
+            if told is not None:
+                return told
+        return commit.info
+
+    async def told(self, resolution: Resolution) -> CommitTold:
+        """Return title, author and date of a commit."""
+        return await self._commits.told(resolution.commit)
+
+    async def infos(self, view: View, kind: RepoType) -> list[dict[str, Any]]:
+        """Return the info objects of a distribution's repository, for lists without an upstream."""
+        version = await self._contents.version(view)
+        return await self._contents.infos(version, kind) if version else []
+
     async def refs(
         self, view: View, caller: Caller, repo: RepoId
-    ) -> dict[str, list[dict[str, Any]]]:
-        """Return the repository's refs in the lists of the Hub's answer."""
+    ) -> tuple[dict[str, list[dict[str, Any]]], bool]:
+        """Return the lists of refs of the Hub's answer, and whether they may be out of date."""
         resolution = await self.resolve(view, caller, repo, None)
         if view.remote is None or resolution.known is None:
             version = await self._contents.version(view)
             names = await self._contents.refs(version, repo) if version else {}
-            return refs_from_names(names.items())
+            return refs_from_names(names.items()), resolution.stale
         refs, age = await self._known.refs(view.remote.pk, repo)
         if refs is not None and age < view.remote.metadata_ttl:
-            return refs
+            return refs, resolution.stale
         client = self._client(view, caller, resolution)
         assert client is not None
-        remote = view.remote.pk
-        try:
-            return await self._flights.join(
-                (remote, repo), lambda: self._list_refs(client, remote, repo)
-            )
-        except Trouble:
-            if refs is None:
-                raise
-            return refs
+        remote = view.remote
+        inquiry = Inquiry(
+            remote.config,
+            repo,
+            (remote.config, repo, "refs"),
+            lambda: self._list_refs(client, remote.pk, repo),
+            caller,
+        )
+        reply = await self._inquiries.ask(inquiry, older=refs is not None)
+        return reply.answer or refs or {}, resolution.stale or reply.stale
 
     async def _list_refs(
         self, client: HubClient, remote: Any, repo: RepoId
@@ -203,14 +255,37 @@ class Store:
 
         Raises GatedRepo and other refusals, EntryNotFound (with the commit), and Trouble.
         """
-        await self._access.require_content(
-            view, caller, resolution.known, resolution.commit.sha, path
-        )
+        await self.check_access(view, caller, resolution, path)
         entry = await self.entry(view, caller, resolution, path)
         if entry.is_dir:
             sha = resolution.commit.sha
             raise EntryNotFound(f'"{path}" does not exist on "{sha}"', commit=sha)
         return Wanted(view, caller, resolution, entry)
+
+    async def check_access(
+        self, view: View, caller: Caller, resolution: Resolution, path: str
+    ) -> None:
+        """Raise the upstream's refusal unless the caller may have the repository's files."""
+        await self._access.require_content(
+            view, caller, resolution.known, resolution.commit.sha, path
+        )
+
+    async def pointer(self, wanted: Wanted) -> bytes:
+        """
+        Return what git holds in place of an LFS file.
+
+        Most are written as git-lfs writes them and need no question; the git oid tells.
+        """
+        entry = wanted.entry
+        digester = Digester(entry.as_pointer().blob)
+        digester.update(entry.pointer)
+        if digester.matches():
+            return entry.pointer
+        client = self._client(wanted.view, wanted.caller, wanted.resolution)
+        if client is None:
+            raise UpstreamInvalid("The pointer is not held and there is no upstream.", status=404)
+        commit = wanted.resolution.commit
+        return await client.pointer(commit.repo, commit.sha, entry.path, digester.blob)
 
     async def held(self, wanted: Wanted) -> Held | None:
         """Return a file's bytes if they are held, and note that they are used."""
@@ -225,12 +300,13 @@ class Store:
         """Forget bytes that are missing from the storage."""
         await self._holdings.drop(held)
 
-    def running(self, wanted: Wanted) -> Fill | None:
-        """Return the fill of a file's blob if one is under way."""
-        return self._fills.running(wanted.view.domain_pk, wanted.entry.blob)
+    def fill(self, wanted: Wanted, part: tuple[int, int] | None = None) -> Fill:
+        """
+        Return the fill of a file's blob, begun now unless it is under way.
 
-    def fill(self, wanted: Wanted) -> Fill:
-        """Return the fill of a file's blob, begun now unless it is under way."""
+        `part` are the bytes that are about to be read, None for all. The fill ends with
+        AlreadyHeld when the blob is found to be held: then `held` has it.
+        """
         remote = wanted.view.remote
         if remote is None:
             raise UpstreamInvalid("The file is not held and there is no upstream.", status=404)
@@ -240,13 +316,8 @@ class Store:
             self._source(wanted),
             claim=wanted.claim if remote.keeps else None,
             retries=remote.config.retries,
+            part=part,
         )
-
-    def relay(
-        self, wanted: Wanted, start: int, stop: int
-    ) -> AbstractAsyncContextManager[BlobStream]:
-        """Open a range of a file directly at the upstream; it is not kept."""
-        return self._source(wanted).open(start, stop)
 
     def _source(self, wanted: Wanted) -> HubFile:
         commit = wanted.resolution.commit

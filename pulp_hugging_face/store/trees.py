@@ -11,22 +11,18 @@ import logging
 from collections.abc import AsyncIterator, Iterable
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 
 from pulp_hugging_face.app.models import Commit, Tree
 from pulp_hugging_face.hub.errors import EntryNotFound, UpstreamInvalid
 from pulp_hugging_face.hub.manifest import (
-    PAGE_ENTRIES,
     Entry,
     InvalidManifest,
     Manifest,
-    TreePage,
     manifest_from_listing,
     pack,
     paginate,
     root_key,
-    unpack,
 )
 from pulp_hugging_face.upstream.client import HubClient
 
@@ -34,6 +30,8 @@ from .commits import HeldCommit
 from .db import Database
 from .flights import Flights
 from .lru import Lru
+from .pages import PageGone, Pages
+from .views import NOBODY, Caller
 
 log = logging.getLogger("pulp_hugging_face.store")
 
@@ -44,14 +42,8 @@ LISTING_PATIENCE = 3.0
 # Seconds it waits for that.
 SINGLE_PATIENCE = 6.0
 
-_TREE = Tree._meta.db_table
 _COMMIT = Commit._meta.db_table
-_PAGE_OF = f"""
-    SELECT page, entries FROM {_TREE}
-    WHERE pulp_domain_id = %s AND key = %s AND first <= %s COLLATE "C"
-    ORDER BY first DESC LIMIT 1
-"""
-_PAGES = f"SELECT entries FROM {_TREE} WHERE pulp_domain_id = %s AND key = %s ORDER BY page"
+_ROOTS = 10_000
 _ROOT = f"SELECT root_tree FROM {_COMMIT} WHERE content_ptr_id = %s"
 _IS_LARGE = f"""
     SELECT 1 FROM {_COMMIT}
@@ -73,10 +65,8 @@ class Trees:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._pages: Lru[tuple[UUID, str, str], TreePage] = Lru(
-            settings.HUGGING_FACE_TREE_CACHE_PAGES
-        )
-        self._roots: Lru[UUID, str] = Lru(settings.HUGGING_FACE_TREE_CACHE_PAGES)
+        self._pages = Pages(database)
+        self._roots: Lru[UUID, str] = Lru(_ROOTS)
         self._single: Lru[tuple[UUID, str], Entry] = Lru(4096)
         self._flights = Flights()
 
@@ -94,20 +84,14 @@ class Trees:
         for name in path.split("/") if path else []:
             if not found.is_dir:
                 raise _no_entry(commit, path)
-            page = await self._page(domain, found.oid, name, walked)
+            page = await self._pages.around(domain, found.oid, name)
+            if page is None:
+                raise NotListed(walked)
             child = page.find(name)
             if child is None:
                 raise _no_entry(commit, path)
             found, walked = child, f"{walked}/{name}" if walked else name
         return found if not path else Entry(path, found.oid, found.size, found.lfs, found.is_dir)
-
-    async def directory(self, domain: UUID, key: str, path: str) -> list[Entry]:
-        """Return all entries of a directory by its tree key, with full paths, in order."""
-        rows = await self._database.fetch(_PAGES, (domain, key))
-        if not rows:
-            raise NotListed(path)
-        entries = (entry for row in rows for entry in unpack(bytes(row["entries"])).entries)
-        return [entry.under(path) for entry in entries]
 
     async def walk(
         self, domain: UUID, top: Entry, *, recursive: bool, after: str | None = None
@@ -123,16 +107,20 @@ class Trees:
         self, domain: UUID, top: Entry, recursive: bool, skip: list[str]
     ) -> AsyncIterator[Entry]:
         border = skip[0].encode() if skip else b""
-        for entry in await self.directory(domain, top.oid, top.path):
-            name = entry.name.encode()
+        children = await self._pages.entries(domain, top.oid, border)
+        if children is None:
+            raise NotListed(top.path)
+        async for child in _or_not_listed(children, top.path):
+            name = child.path.encode()
             if name < border:
                 continue
+            entry = child.under(top.path)
             if name > border or not skip:
                 yield entry
             if entry.is_dir and recursive:
                 inner = skip[1:] if name == border else []
-                async for child in self._walk(domain, entry, recursive, inner):
-                    yield child
+                async for grandchild in self._walk(domain, entry, recursive, inner):
+                    yield grandchild
 
     async def _root(self, commit: HeldCommit) -> str:
         key = commit.root_tree or self._roots.get(commit.pk)
@@ -144,23 +132,15 @@ class Trees:
             self._roots.put(commit.pk, key)
         return key
 
-    async def _page(self, domain: UUID, key: str, name: str, path: str) -> TreePage:
-        """Return the page of a directory in which a name would stand."""
-        whole = self._pages.get((domain, key, ""))  # directories of one page, nearly all
-        page = whole or self._pages.get((domain, key, name))
-        if page is None:
-            row = await self._database.fetch_one(_PAGE_OF, (domain, key, name))
-            if row is None:
-                raise NotListed(path)
-            page = unpack(bytes(row["entries"]))
-            small = row["page"] == 0 and len(page.entries) < PAGE_ENTRIES
-            self._pages.put((domain, key, "" if small else name), page)
-        return page
-
     # Listing from the upstream.
 
     async def find(
-        self, domain: UUID, commit: HeldCommit, path: str, client: HubClient | None
+        self,
+        domain: UUID,
+        commit: HeldCommit,
+        path: str,
+        client: HubClient | None,
+        caller: Caller = NOBODY,
     ) -> Entry:
         """
         Return the entry of a path, listing what is missing through `client`.
@@ -177,18 +157,20 @@ class Trees:
                     return known
                 listing = self.list_missing(domain, commit, missing, client)
             try:
-                await asyncio.wait_for(listing, LISTING_PATIENCE)
+                await asyncio.wait_for(listing, caller.patience(LISTING_PATIENCE))
             except TimeoutError:
-                return await self._ask_single(commit, path, client)
+                return await self._ask_single(commit, path, client, caller)
         raise UpstreamInvalid("The upstream's listings lead nowhere.")
 
-    async def _ask_single(self, commit: HeldCommit, path: str, client: HubClient | None) -> Entry:
+    async def _ask_single(
+        self, commit: HeldCommit, path: str, client: HubClient | None, caller: Caller
+    ) -> Entry:
         if client is None:
             raise _no_source(commit)
         entries = await self._flights.wait(
             (commit.pk, path, "single"),
             lambda: client.paths_info(commit.repo, commit.sha, [path]),
-            SINGLE_PATIENCE,
+            caller.patience(SINGLE_PATIENCE),
         )
         found = next((entry for entry in entries if entry.path == path), None)
         if found is None:
@@ -247,6 +229,15 @@ class Trees:
             await self._database.call(save_directories, domain, {key: children})
         else:
             await self._database.call(save_root, domain, commit.pk, children)
+
+
+async def _or_not_listed(entries: AsyncIterator[Entry], path: str) -> AsyncIterator[Entry]:
+    """Yield a directory's entries. Raises NotListed when it is removed meanwhile."""
+    try:
+        async for entry in entries:
+            yield entry
+    except PageGone:
+        raise NotListed(path) from None
 
 
 def _child(entry: Entry, directory: str) -> Entry:

@@ -7,7 +7,9 @@ A block that begins with ```` ```bash {.run} ```` is run by a functional test:
     outcome = run_script(script, {"BASE_ADDR": …, "CONTENT_ADDR": …, "ADMIN": "admin:…"})
     assert outcome.returncode == 0, outcome.stderr
 
-All blocks of a page are one shell script, as if copied one after the other into one terminal.
+All blocks of a page are one shell script, as if copied one after the other into one terminal. The
+pages of the clients have ```` ```python {.run} ```` and ```` ```js {.run} ```` too, which
+`tests/functional/test_client_pages.py` runs.
 Addresses are variables with defaults, which the environment overrides.
 """
 
@@ -23,6 +25,7 @@ OTHER_PAGES = ("README.md", "CONTRIBUTING.md", "CHANGES.md", "CHANGES/README.md"
 
 _FENCE = re.compile(r"^(?P<indent> *)(?P<fence>```+|~~~+)(?P<info>.*)$")
 _RUN = re.compile(r"\s*(?:bash|sh|shell)\s+(?:\{\s*\.run\s*\}|run)\s*")
+_PROGRAM = re.compile(r"\s*(\w+)\s+\{\s*\.run\s*\}\s*")
 _ENDED = "echo --- end of block {number} >&2"
 
 
@@ -38,6 +41,12 @@ class Block:
     def runs(self) -> bool:
         """Tell whether the block is to be run by a test."""
         return _RUN.fullmatch(self.info) is not None
+
+    @property
+    def program(self) -> str:
+        """Return the language of a block that is to be run ("bash", "python", "js"), or ""."""
+        match = _PROGRAM.fullmatch(self.info)
+        return match[1] if match else ""
 
 
 def pages() -> list[Path]:

@@ -4,12 +4,13 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import aiohttp
 from yarl import URL
 
+from pulp_hugging_face.hub.digests import BlobId, Digester
 from pulp_hugging_face.hub.errors import (
     UpstreamInvalid,
     UpstreamTimeout,
@@ -23,12 +24,20 @@ from pulp_hugging_face.hub.names import (
     quote_path,
     quote_revision,
 )
+from pulp_hugging_face.hub.shapes import can_answer
 
-from .egress import Egress, Request
+from .egress import REDIRECTS, Egress, Request
+from .passed import RawAnswer as RawAnswer
+from .passed import require_api_answer, require_other_route
 
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19})")
+_SIZE = re.compile(r"[0-9]{1,19}")
 _NEXT = re.compile(r'<([^>]+)>\s*;\s*rel="next"')
 _RETRY_DELAY = 0.3
+# Headers of an answer that is passed through.
+_PASSED = ("Content-Type", "Link", "X-Total-Count", "X-Error-Code", "X-Error-Message", "X-Revision")
+# Longer answers of the API are not passed through: they would be held in memory.
+_MAX_ANSWER = 64 * 1024 * 1024
 # A listing that goes on longer is no listing (ten million entries).
 _MAX_PAGES = 10_000
 
@@ -71,6 +80,35 @@ class BlobStream:
             raise UpstreamUnavailable("The upstream broke the transfer.", retry_after=5) from error
 
 
+@dataclass(frozen=True)
+class PlainStream:
+    """A body without a digest: status, what its headers tell of it, and its chunks."""
+
+    status: int
+    size: int | None
+    content_range: str | None
+    content_type: str
+    body: BlobStream
+
+    @classmethod
+    def of(cls, response: aiohttp.ClientResponse) -> "PlainStream":
+        """Return the answer as values. Raises UpstreamInvalid when it is compressed."""
+        headers = response.headers
+        if headers.get("Content-Encoding", "identity") != "identity":
+            raise UpstreamInvalid("The upstream compressed a file.")
+        # A redirect tells the size of what it leads to; its Content-Length is its own.
+        redirect = response.status in REDIRECTS
+        size = headers.get("X-Linked-Size") or ("" if redirect else headers.get("Content-Length"))
+        match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
+        return cls(
+            200 if redirect else response.status,
+            int(size) if size and _SIZE.fullmatch(size) else None,
+            match.group(0) if match else None,
+            headers.get("Content-Type", ""),
+            BlobStream(0, response),
+        )
+
+
 class HubClient:
     """
     One remote's Hub, asked with one token (None: anonymously).
@@ -83,9 +121,14 @@ class HubClient:
         self._egress = egress
         self._token = token
 
-    async def info(self, repo: RepoId, revision: str) -> InfoAnswer:
-        """Return the repository at a revision; renames are followed to the canonical id."""
-        data = await self._json("GET", f"{repo.api_path}/revision/{quote_revision(revision)}")
+    async def info(self, repo: RepoId, revision: str | None) -> InfoAnswer:
+        """
+        Return the repository at a revision (None: the default branch).
+
+        Renames are followed to the canonical id.
+        """
+        suffix = f"/revision/{quote_revision(revision)}" if revision else ""
+        data = await self._json("GET", repo.api_path + suffix)
         try:
             repo_id, sha = data["id"], data["sha"]
             if not isinstance(repo_id, str) or not is_sha(sha):
@@ -121,23 +164,114 @@ class HubClient:
 
     async def refs(self, repo: RepoId) -> dict[str, list[dict[str, Any]]]:
         """Return branches, converts, tags and pull requests as the Hub lists them."""
-        data = await self._json("GET", f"{repo.api_path}/refs?include_prs=1")
-        if not isinstance(data, dict):
-            raise UpstreamInvalid("The upstream's list of refs is not an object.")
-        return data
+        target = f"{repo.api_path}/refs?include_prs=1"
+        data = await self._json("GET", target)
+        if not can_answer(target, data):
+            raise UpstreamInvalid("The upstream's list of refs is none.")
+        return dict(data)
 
     async def last_commit(self, repo: RepoId, sha: str) -> dict[str, Any]:
         """Return author, title and date of a commit as the Hub's commit list tells them."""
         data = await self._json("GET", f"{repo.api_path}/commits/{sha}?limit=1")
         return data[0] if isinstance(data, list) and data and isinstance(data[0], dict) else {}
 
+    async def fetch(
+        self,
+        target: str,
+        *,
+        accept: str = "application/json",
+        body: Any = None,
+        follow: bool = False,
+    ) -> RawAnswer:
+        """
+        Return the answer to a route below the remote's URL, whatever it says.
+
+        `body` (JSON) makes it a POST. Redirects within the upstream are answers, unless `follow`;
+        others are followed. Raises InvalidCredentials, and Trouble for what is no answer of the
+        Hub: 429, 5xx, web pages.
+        """
+        request = Request(
+            "GET" if body is None else "POST",
+            target,
+            self._token,
+            headers={"Accept": accept},
+            json=body,
+            follow=follow,
+            refusals=False,
+        )
+        try:
+            return await self._read_answer(request)
+        except UpstreamUnavailable:
+            await asyncio.sleep(_RETRY_DELAY)
+            return await self._read_answer(request)
+
+    async def _read_answer(self, request: Request) -> RawAnswer:
+        async with self._egress.open(request) as response:
+            location = response.headers.get("Location")
+            if response.status in REDIRECTS and location and not request.follow:
+                return await self._redirected(request, response, location)
+            headers = {name: response.headers[name] for name in _PASSED if name in response.headers}
+            answer = RawAnswer(response.status, headers, await _read_body(response))
+        require_api_answer(request.target, answer)
+        return answer
+
+    async def _redirected(
+        self, request: Request, response: aiohttp.ClientResponse, location: str
+    ) -> RawAnswer:
+        url = response.url.join(URL(location, encoded=True))
+        if self._egress.config.is_own(url):
+            below = self._egress.config.rewriter.below(str(url)) or "/"
+            require_other_route(request.target, below)
+            return RawAnswer(response.status, {"Location": str(url)})
+        return await self._read_answer(replace(request, follow=True))
+
+    async def pointer(self, repo: RepoId, sha: str, path: str, blob: BlobId) -> bytes:
+        """Return what git holds of an LFS file. Raises UpstreamInvalid unless it is that blob."""
+        request = Request("GET", f"{repo.path}/raw/{sha}/{quote_path(path)}", self._token)
+        async with self._egress.open(request) as response:
+            text = await _read_body(response)
+        digester = Digester(blob)
+        digester.update(text)
+        if not digester.matches():
+            raise UpstreamInvalid("The upstream's pointer does not match its digest.")
+        return text
+
+    @asynccontextmanager
+    async def open_plain(
+        self, target: str, *, head: bool, byte_range: str | None
+    ) -> AsyncIterator["PlainStream"]:
+        """
+        Open a file that has no digest (of a bucket), for passing it on.
+
+        For a HEAD the answer is that of the Hub's own host, which tells the size of what it
+        redirects to.
+        """
+        headers = {"Accept-Encoding": "identity"}
+        if byte_range and not head:
+            headers["Range"] = byte_range
+        method = "HEAD" if head else "GET"
+        request = Request(
+            method, target, self._token, headers=headers, long=not head, follow=not head
+        )
+        async with self._egress.open(request) as response:
+            yield PlainStream.of(response)
+
     async def probe(self, repo: RepoId, sha: str, path: str) -> None:
         """Ask whether this token may read a file. Costs no bytes; raises the refusal if not."""
         target = f"{repo.path}/resolve/{sha}/{quote_path(path)}"
         headers = {"Accept-Encoding": "identity"}
         request = Request("HEAD", target, self._token, headers=headers, follow=False)
-        async with self._egress.open(request):
-            return
+        async with self._egress.open(request) as response:
+            # The Hub says it with every yes (rule 1); a login page in its place does not.
+            if response.headers.get("X-Repo-Commit") != sha:
+                raise UpstreamInvalid("The upstream's answer is not about this commit.")
+
+    async def auth_check(self, repo: RepoId) -> None:
+        """Ask whether this token may read a repository's files; raises the refusal if not."""
+        request = Request("GET", f"{repo.api_path}/auth-check", self._token, follow=False)
+        async with self._egress.open(request) as response:
+            if response.status != 200 or response.content_type == "text/html":
+                raise UpstreamInvalid("The upstream's answer is not the Hub's.")
 
     @asynccontextmanager
     async def open_blob(
@@ -182,6 +316,17 @@ class HubClient:
             except (ValueError, RecursionError) as error:
                 raise UpstreamInvalid("The upstream's answer is not JSON.") from error
             return data, _next_page(response)
+
+
+async def _read_body(response: aiohttp.ClientResponse) -> bytes:
+    """Return a whole body. Raises UpstreamInvalid when it is too long, and other Trouble."""
+    pieces, size = [], 0
+    async for piece in BlobStream(0, response).chunks(1024 * 1024):
+        pieces.append(piece)
+        size += len(piece)
+        if size > _MAX_ANSWER:
+            raise UpstreamInvalid("The upstream's answer is too long to be passed through.")
+    return b"".join(pieces)
 
 
 def _entries(items: Any) -> list[Entry]:

@@ -7,11 +7,16 @@ from dataclasses import dataclass, field
 from yarl import URL
 
 from pulp_hugging_face.hub.hosts import host_matches
+from pulp_hugging_face.hub.rewrite import Rewriter
 
 DEFAULT_CONNECT_TIMEOUT = 10.0
 DEFAULT_READ_TIMEOUT = 30.0
 # For a whole question: clients give up after 10 s, and must not wait for one that hangs.
 METADATA_TIMEOUT = 10.0
+# Seconds a request waits for its turn near the upstream's limit before it is refused: clients wait
+# ten seconds for an answer, and for the first byte of a file.
+QUESTION_PATIENCE = 3.0
+BODY_PATIENCE = 7.0
 DEFAULT_RETRIES = 3
 
 
@@ -36,6 +41,7 @@ class RemoteConfig:
     sock_read_timeout: float | None = None
     max_retries: int | None = None
     download_concurrency: int | None = None
+    rate_limit: int | None = None
     proxy_url: str | None = field(default=None, repr=False)
     proxy_username: str | None = field(default=None, repr=False)
     proxy_password: str | None = field(default=None, repr=False)
@@ -49,6 +55,11 @@ class RemoteConfig:
     def base(self) -> URL:
         """Return the remote's URL, without a trailing slash."""
         return URL(self.url.rstrip("/"), encoded=True)
+
+    @property
+    def rewriter(self) -> Rewriter:
+        """Return what takes this remote's addresses out of texts for clients."""
+        return Rewriter(self.url.rstrip("/"), "", self.redirect_hosts)
 
     @property
     def retries(self) -> int:

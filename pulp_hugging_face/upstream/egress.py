@@ -5,7 +5,7 @@ import base64
 import logging
 import re
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,10 +22,13 @@ from pulp_hugging_face.hub.errors import (
     refusal_from_code,
 )
 
+from .budget import Budget, Meter
 from .config import (
+    BODY_PATIENCE,
     DEFAULT_CONNECT_TIMEOUT,
     DEFAULT_READ_TIMEOUT,
     METADATA_TIMEOUT,
+    QUESTION_PATIENCE,
     RemoteConfig,
 )
 
@@ -46,7 +49,8 @@ class Request:
 
     `target` is a path below the remote's URL, already percent-encoded, or an absolute URL.
     `token` None sends no credentials; `long` lifts the limit on the whole duration (bodies).
-    `follow` False returns the first answer whatever it is below 400.
+    `follow` False returns the first answer whatever it is below 400; `refusals` False returns also
+    what the remote's own host refuses (4xx but 429), instead of raising it.
     """
 
     method: str
@@ -56,6 +60,7 @@ class Request:
     json: Any = None
     long: bool = False
     follow: bool = True
+    refusals: bool = True
 
 
 class Egress:
@@ -66,8 +71,9 @@ class Egress:
     Hub's words, Trouble subclasses for everything else that is not an answer.
     """
 
-    def __init__(self, config: RemoteConfig) -> None:
+    def __init__(self, config: RemoteConfig, budget: Budget | None = None) -> None:
         self.config = config
+        self._budget = budget or budget_of(config)
         self._session: aiohttp.ClientSession | None = None
 
     def _get_session(self) -> aiohttp.ClientSession:
@@ -103,15 +109,18 @@ class Egress:
     @asynccontextmanager
     async def open(self, request: Request) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send a request, follow permitted redirects and yield an answer below 400."""
-        try:
-            response = await self._follow(request)
-        except TimeoutError as error:
-            raise UpstreamTimeout("The upstream did not answer in time.", retry_after=5) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise _unreachable(error) from error
-        async with response:
-            _raise_for_status(self.config, response, follow=request.follow)
-            yield response
+        async with self._budget.transfer() if request.long else nullcontext():
+            try:
+                response = await self._follow(request)
+            except TimeoutError as error:
+                raise UpstreamTimeout(
+                    "The upstream did not answer in time.", retry_after=5
+                ) from error
+            except (aiohttp.ClientError, OSError) as error:
+                raise _unreachable(error) from error
+            async with response:
+                _raise_for_status(self.config, response, request)
+                yield response
 
     async def _follow(self, request: Request) -> aiohttp.ClientResponse:
         url = self._absolute(request.target)
@@ -148,6 +157,27 @@ class Egress:
         return target
 
     async def _send(self, request: Request, url: URL) -> aiohttp.ClientResponse:
+        """Send a request within the budget: that is the Hub's, storage hosts have none."""
+        if not self.config.is_own(url):
+            return await self._transmit(request, url)
+        patience = BODY_PATIENCE if request.long else QUESTION_PATIENCE
+        permit = await self._budget.admit(self._below_base(url), request.token, patience)
+        try:
+            response = await self._transmit(request, url)
+        except BaseException:
+            permit.lost()
+            raise
+        busy = permit.answered(response.status, response.headers)
+        if busy is not None:
+            response.release()
+            raise busy
+        return response
+
+    def _below_base(self, url: URL) -> str:
+        """Return the raw path below the remote's URL, which may be a distribution of a Pulp."""
+        return url.raw_path.removeprefix(self.config.base.raw_path.rstrip("/"))
+
+    async def _transmit(self, request: Request, url: URL) -> aiohttp.ClientResponse:
         return await self._get_session().request(
             request.method,
             url,
@@ -205,17 +235,20 @@ def _unreachable(error: Exception) -> UpstreamUnavailable:
 
 
 def _raise_for_status(
-    config: RemoteConfig, response: aiohttp.ClientResponse, *, follow: bool
+    config: RemoteConfig, response: aiohttp.ClientResponse, request: Request
 ) -> None:
     if response.status >= 400:
-        raise _failure(
-            response.status, response.headers, own=config.is_own(response.url.with_fragment(None))
-        )
-    if follow and response.status not in (200, 206):
+        own = config.is_own(response.url.with_fragment(None))
+        if own and not request.refusals and response.status < 500 and response.status != 429:
+            return
+        raise _failure(config, response.status, response.headers, own=own)
+    if request.follow and response.status not in (200, 206):
         raise UpstreamInvalid(f"The upstream answered {response.status} to a question.")
 
 
-def _failure(status: int, headers: Mapping[str, str], *, own: bool) -> HubError:
+def _failure(
+    config: RemoteConfig, status: int, headers: Mapping[str, str], *, own: bool
+) -> HubError:
     """Return what an answer of 400 or above means. Only the remote's own host can refuse."""
     retry_after = _seconds(headers.get("Retry-After"))
     if status == 429:
@@ -223,7 +256,7 @@ def _failure(status: int, headers: Mapping[str, str], *, own: bool) -> HubError:
     if status >= 500 or not own:
         wait = retry_after if retry_after is not None else 5
         return UpstreamUnavailable(f"The upstream answered {status}.", retry_after=wait)
-    message = headers.get("X-Error-Message", "")
+    message = config.rewriter.sentence(headers.get("X-Error-Message", ""))
     refusal = refusal_from_code(headers.get("X-Error-Code", ""), status, message)
     if refusal is not None:
         return refusal
@@ -235,10 +268,20 @@ def _seconds(text: str | None) -> int | None:
     return int(text) if text is not None and _SECONDS.fullmatch(text) else None
 
 
-class EgressPool:
-    """The egress of every remote in use; a changed configuration replaces the old session."""
+def budget_of(config: RemoteConfig, meter: Meter | None = None) -> Budget:
+    """Return a fresh budget with a remote's own limits."""
+    return Budget(config.id, config.rate_limit, config.download_concurrency, meter)
 
-    def __init__(self) -> None:
+
+class EgressPool:
+    """
+    The egress of every remote in use; a changed configuration replaces the old session.
+
+    `meter` counts what is asked.
+    """
+
+    def __init__(self, meter: Meter | None = None) -> None:
+        self._meter = meter
         self._by_remote: dict[str, Egress] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -248,7 +291,8 @@ class EgressPool:
         if current is None or current.config != config:
             if current is not None:
                 self._close_later(current)
-            current = self._by_remote[config.id] = Egress(config)
+            current = Egress(config, budget_of(config, self._meter))
+            self._by_remote[config.id] = current
         return current
 
     def _close_later(self, egress: Egress) -> None:

@@ -2,7 +2,7 @@
 
 from .blob import Blob, Tree
 from .content import Commit, Ref
-from .known import KnownRef, KnownRepo
+from .known import KnownAnswer, KnownGrant, KnownRef, KnownRepo, Tally
 from .plugin import HuggingFaceDistribution, HuggingFaceRemote, HuggingFaceRepository
 
 __all__ = [
@@ -11,8 +11,11 @@ __all__ = [
     "HuggingFaceDistribution",
     "HuggingFaceRemote",
     "HuggingFaceRepository",
+    "KnownAnswer",
+    "KnownGrant",
     "KnownRef",
     "KnownRepo",
     "Ref",
+    "Tally",
     "Tree",
 ]

@@ -18,7 +18,7 @@ class Commit(Content):
     ContentArtifact `<repo>/resolve/<sha>/<path>` is added for each file that becomes held.
 
     Fields:
-        repo_type: "model", "dataset" or "space".
+        repo_type: "model", "dataset", "space" or "kernel".
         repo_id: canonical id as the Hub spells it, "namespace/name" or a legacy "name".
         sha: git commit id, 40 hex digits.
         root_tree: key of the root `Tree`; empty until the root has been listed.

@@ -74,6 +74,8 @@ class HuggingFaceRemote(Remote, AutoAddObjPermsMixin):
         """Drop entitlements and freshness: they belong to the old address and credentials."""
         self.hugging_face_knownrepo.all().delete()
         self.hugging_face_knownref.all().delete()
+        self.hugging_face_knowngrant.all().delete()
+        self.hugging_face_knownanswer.all().delete()
 
     @hook(BEFORE_DELETE)
     def delete_cache_repository(self) -> None:

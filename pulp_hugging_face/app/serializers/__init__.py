@@ -6,6 +6,7 @@ from .plugin import (
     HuggingFaceRemoteSerializer,
     HuggingFaceRepositorySerializer,
 )
+from .usage import UsageSerializer
 
 __all__ = [
     "CommitFileSerializer",
@@ -14,4 +15,5 @@ __all__ = [
     "HuggingFaceRemoteSerializer",
     "HuggingFaceRepositorySerializer",
     "RefSerializer",
+    "UsageSerializer",
 ]

@@ -1,5 +1,6 @@
 """Endpoints of remote, repository, repository version and distribution."""
 
+from drf_spectacular.utils import extend_schema
 from pulpcore.plugin.actions import ModifyRepositoryActionMixin
 from pulpcore.plugin.viewsets import (
     DistributionViewSet,
@@ -8,17 +9,23 @@ from pulpcore.plugin.viewsets import (
     RepositoryViewSet,
     RolesMixin,
 )
+from rest_framework.decorators import action
+from rest_framework.response import Response
 
 from pulp_hugging_face.app.models import (
     HuggingFaceDistribution,
     HuggingFaceRemote,
     HuggingFaceRepository,
+    Tally,
 )
 from pulp_hugging_face.app.serializers import (
     HuggingFaceDistributionSerializer,
     HuggingFaceRemoteSerializer,
     HuggingFaceRepositorySerializer,
+    UsageSerializer,
 )
+from pulp_hugging_face.app.serializers.usage import FIELDS
+from pulp_hugging_face.hub.limits import BUCKETS
 
 from .policies import (
     MODIFY_REPOSITORY,
@@ -36,8 +43,25 @@ class HuggingFaceRemoteViewSet(RemoteViewSet, RolesMixin):
     queryset = HuggingFaceRemote.objects.all()
     serializer_class = HuggingFaceRemoteSerializer
     queryset_filtering_required_permission = "hugging_face.view_huggingfaceremote"
-    DEFAULT_ACCESS_POLICY = access_policy("huggingfaceremote")
+    DEFAULT_ACCESS_POLICY = access_policy("huggingfaceremote", reads=["usage"])
     LOCKED_ROLES = locked_roles("huggingfaceremote")
+
+    @extend_schema(
+        operation_id="remotes_hugging_face_hugging_face_usage",
+        summary="Count the requests to the Hub",
+        description="How often the Hub was asked through this remote, by its rate-limit buckets, "
+        "and how often clients were answered without asking it.",
+        responses={200: UsageSerializer},
+    )
+    @action(detail=True, methods=["get"], serializer_class=UsageSerializer, filterset_class=None)
+    def usage(self, request, pk, **kwargs):
+        """Return the sums of all processes, a few seconds old at most."""
+        counts = {bucket: dict.fromkeys(FIELDS, 0) for bucket in (*BUCKETS, "total")}
+        for tally in Tally.objects.filter(remote=self.get_object(), kind__in=BUCKETS):
+            for field in FIELDS:
+                counts[tally.kind][field] = getattr(tally, field)
+                counts["total"][field] += getattr(tally, field)
+        return Response(UsageSerializer(counts).data)
 
 
 class HuggingFaceRepositoryViewSet(RepositoryViewSet, ModifyRepositoryActionMixin, RolesMixin):

@@ -24,19 +24,24 @@ def _on_object(action: str, model: str) -> str:
 
 
 def access_policy(
-    model: str, *, extra: Sequence[dict[str, Any]] = (), related: Sequence[str] = ()
+    model: str,
+    *,
+    extra: Sequence[dict[str, Any]] = (),
+    related: Sequence[str] = (),
+    reads: Sequence[str] = (),
 ) -> dict[str, Any]:
     """
     Return the default access policy of a kind of object.
 
     `related` are further conditions on creating and changing: what an object refers to must be
-    visible to the user too, above all a remote with a token.
+    visible to the user too, above all a remote with a token. `reads` are further actions that only
+    read: the queryset is scoped to what the user may see.
     """
     view = _on_object("view", model)
     create = f"has_model_or_domain_perms:{_permission('add', model)}"
     return {
         "statements": [
-            _statement(["list", "retrieve", "my_permissions"]),
+            _statement(["list", "retrieve", "my_permissions", *reads]),
             _statement(["create"], create, *related),
             _statement(
                 ["update", "partial_update", "set_label", "unset_label"],

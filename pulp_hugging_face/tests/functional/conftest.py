@@ -9,8 +9,8 @@ import pytest
 from pulp_hugging_face.tests.hub import OWNER_TOKEN, FixtureHub
 
 from .caches import Cache, make_cache, unique
-from .clients.machine import Machine
-from .clients.venvs import HUB_24, HUBS, TRANSFORMERS, ClientKind
+from .clients.machine import JavascriptMachine, Machine
+from .clients.venvs import HUB_24, HUBS, JAVASCRIPT, TRANSFORMERS, ClientKind
 from .stack import Stack
 
 HERE = Path(__file__).parent
@@ -86,6 +86,16 @@ def standing() -> dict[str, Cache]:
     return {}
 
 
+@pytest.fixture(scope="session")
+def common(stack: Stack, hub_process: FixtureHub, standing: dict[str, Cache]) -> Cache:
+    """The shared cache with the default settings, for fixtures that live longer than a test."""
+    return standing.setdefault(_key({}), make_cache(stack, hub_process))
+
+
+def _key(fields: dict[str, Any]) -> str:
+    return repr(sorted(fields.items()))
+
+
 @pytest.fixture
 def shared(new_cache: NewCache, standing: dict[str, Cache]) -> NewCache:
     """
@@ -96,7 +106,7 @@ def shared(new_cache: NewCache, standing: dict[str, Cache]) -> NewCache:
     """
 
     def find(**fields: Any) -> Cache:
-        key = repr(sorted(fields.items()))
+        key = _key(fields)
         if key not in standing:
             standing[key] = new_cache(**fields)
         return standing[key]
@@ -122,7 +132,8 @@ def new_machine(tmp_path: Path) -> NewMachine:
 
     def create(kind: ClientKind, cache: Cache | str, token: str | None = None) -> Machine:
         endpoint = cache if isinstance(cache, str) else cache.url
-        return Machine(kind, tmp_path / unique("machine"), endpoint, token)
+        machine = JavascriptMachine if kind is JAVASCRIPT else Machine
+        return machine(kind, tmp_path / unique("machine"), endpoint, token)
 
     return create
 

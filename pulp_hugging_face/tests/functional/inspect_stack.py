@@ -50,9 +50,9 @@ def wait_for_joining(cache: Cache, since: str) -> None:
 
 def worker_of(pids: list[int], local_port: int) -> int:
     """Return which content worker holds the connection that comes from a port of ours."""
-    inode = _server_inode(local_port)
+    sockets = {f"socket:[{inode}]" for inode in _server_inodes(local_port)}
     for pid in pids:
-        if f"socket:[{inode}]" in _descriptors(pid):
+        if sockets & _descriptors(pid):
             return pid
     raise LookupError(f"no worker holds the connection from port {local_port}")
 
@@ -66,11 +66,11 @@ def _descriptors(pid: int) -> set[str]:
     return targets
 
 
-def _server_inode(port: int) -> str:
-    """Return the inode of the accepted socket: the one whose remote port is ours."""
+def _server_inodes(port: int) -> set[str]:
+    """Return the accepted sockets whose remote port is ours; others may have the same number."""
     lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
     rows = (line.split() for line in lines)
-    return next(row[9] for row in rows if int(row[2].split(":")[1], 16) == port and row[9] != "0")
+    return {row[9] for row in rows if int(row[2].split(":")[1], 16) == port and row[9] != "0"}
 
 
 def content_workers(cache: Cache) -> list[int]:

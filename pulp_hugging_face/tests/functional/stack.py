@@ -24,9 +24,14 @@ FOREIGN = ("HF_", "PULP", "DJANGO", "DATABASE_URL", "HUGGING")
 QUICK = {
     "PULP_HUGGING_FACE_PULL_THROUGH_BATCH_SECONDS": "2",
     "PULP_HUGGING_FACE_REFUSAL_TTL": "1",
+    "PULP_HUGGING_FACE_GRANT_TTL": "1",
+    "PULP_HUGGING_FACE_REVALIDATE_SECONDS": "2",
     # Checking a password takes a quarter of a second otherwise, at every REST request.
     "PULP_PASSWORD_HASHERS": '@json ["django.contrib.auth.hashers.MD5PasswordHasher"]',
 }
+
+# Where tests run their reverse proxies: its word about the client's side is taken.
+TRUSTED_PROXY = "127.0.0.3"
 
 
 class Stack:
@@ -62,6 +67,8 @@ class Stack:
             text=True,
             env=self.environment(),
             cwd=self.data.parent,
+            # Tests that run in the background of a shell ignore Ctrl-C, and would hand that on.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
         self.ready = self._read_until_ready(self._process)
 
@@ -95,7 +102,8 @@ class Stack:
     def environment(self) -> dict[str, str]:
         """Return the environment without what belongs to the developer."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
-        return {**kept, **QUICK, "PULP_HF_ADMIN_PASSWORD": PASSWORD, **self.environ}
+        fixed = {"PULP_HF_ADMIN_PASSWORD": PASSWORD, "PULP_HF_TRUSTED_PROXIES": TRUSTED_PROXY}
+        return {**kept, **QUICK, **fixed, **self.environ}
 
     @property
     def running(self) -> bool:

@@ -134,7 +134,6 @@ def test_a_rate_limit_in_the_middle_of_a_snapshot_is_waited_for(hub, new_client,
     repo_id = fresh_repo(hub, {f"f{n}.bin": random_file(2000) for n in range(40)})
     hub.rate_limits(resolvers=(25, 3))
     assert new_client(cache).do("snapshot", repo_id=repo_id) == digests(hub, repo_id)
-    assert hub.counters().statuses.get("429", 0) > 0
 
 
 def test_chunked_and_compressed_upstreams_are_fine(hub, new_client, cache: Cache):

@@ -72,6 +72,7 @@ def test_snapshot_of_three_thousand_files(hub, stack, new_client, new_cache):
     assert hub.counters().total_blob_bytes == 0
 
 
+@pytest.mark.matrix("B27")
 def test_hf_download_takes_what_include_asks_for(hub, machine, tmp_path):
     target = tmp_path / "downloaded"
     done = machine.command(

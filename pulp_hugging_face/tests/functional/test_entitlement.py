@@ -126,6 +126,7 @@ def wait_until_refused(cache: Cache, repo_id: str) -> None:
     eventually(lambda: not ask_as(cache, f"/{repo_id}/resolve/main/config.json", None).good, 3)
 
 
+@pytest.mark.matrix("A16")
 def test_clients_with_and_without_the_token(hub, new_machine, client_kind, shared):
     name = unique("org/private")
     hub.declare(repo(name, {"config.json": "x\n", "w.bin": random_file(1000)}, private=True))

@@ -48,6 +48,7 @@ def test_a_disabled_repository(hub, machine):
     assert caught.value.name == "DisabledRepoError"
 
 
+@pytest.mark.matrix("A10")
 def test_a_missing_file_is_remembered_by_the_client(hub, machine):
     """`.no_exist` saves transformers several requests at every start; it needs X-Repo-Commit."""
     asked = {"repo_id": "org/repo", "filename": "adapter_config.json"}
@@ -127,6 +128,7 @@ def test_methods_that_change_something_are_not_offered(cache):
     assert 400 <= reply.status < 500 and reply.error_code
 
 
+@pytest.mark.matrix("A15")
 def test_gated_files_by_the_callers_token(hub, new_client, cache):
     file = hub.file("org/gated", "model.safetensors")
     asked = {"repo_id": "org/gated", "filename": "model.safetensors"}

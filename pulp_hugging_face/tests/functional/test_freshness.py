@@ -2,6 +2,10 @@
 
 import time
 
+import pytest
+
+from pulp_hugging_face.tests.hub import OWNER_TOKEN, repo
+
 from .caches import eventually, fresh_repo
 from .inspect_stack import wait_for_commits
 
@@ -89,6 +93,25 @@ def test_a_force_push_keeps_the_old_commit_readable(hub, new_cache):
     reply = cache.get(f"/{repo_id}/resolve/{old}/a.txt")
     assert (reply.body, reply.headers["x-repo-commit"]) == (b"before\n", old)
     assert old != new
+
+
+@pytest.mark.parametrize("gated", [False, "manual"])
+def test_a_commit_that_the_hub_has_lost_stays_readable(hub, new_cache, gated):
+    """The right to it is that to the repository, which is asked for from time to time."""
+    cache = new_cache(metadata_ttl=0, hf_token=OWNER_TOKEN)
+    repo_id = fresh_repo(hub, {"a.txt": "before\n"}, gated=gated)
+    old, target = hub.sha(repo_id), f"/{repo_id}/resolve/main/a.txt"
+    assert cache.get(target).body == b"before\n"
+    hub.declare(repo(repo_id, {"a.txt": "all new\n"}, gated=gated))
+    assert cache.get(target).body == b"all new\n"
+    asked_again = time.monotonic() + 3  # longer than a grant counts as fresh in these tests
+    while time.monotonic() < asked_again:
+        assert cache.get(f"/{repo_id}/resolve/{old}/a.txt").body == b"before\n"
+        assert cache.get(f"/api/models/{repo_id}/tree/{old}").status == 200
+        time.sleep(0.2)
+    hub.update_repo(repo_id, private=True, readers=[])
+    lost = f"/{repo_id}/resolve/{old}/a.txt"
+    eventually(lambda: cache.get(lost).error_code == "RepoNotFound", 9)
 
 
 def test_a_deleted_repository_is_refused_by_its_branch(hub, new_cache):

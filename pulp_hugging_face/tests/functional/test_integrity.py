@@ -85,6 +85,7 @@ def test_curl_notices(hub, new_cache, repo_id, path, tmp_path: Path):
     assert (tmp_path / "f").read_bytes() == hub.bytes_of(repo_id, path)
 
 
+@pytest.mark.matrix("E65")
 def test_clients_raise_and_recover(hub, new_machine, client_kind, new_cache):
     """Of small files they see an error; 0.36 would ask for half a minute (§2.2)."""
     path = "large.bin" if client_kind == HUB_036 else "small.bin"

@@ -46,6 +46,10 @@ class Connection:
         self._base = parts.path
         self._http = _Unchecked(parts.hostname or "", parts.port, timeout=seconds)
 
+    def open(self) -> None:
+        """Connect without asking anything."""
+        self._http.connect()
+
     def close(self) -> None:
         self._http.close()
 

@@ -27,8 +27,6 @@ def arguments() -> argparse.Namespace:
 async def serve(options: argparse.Namespace) -> None:
     world = World()
     world.add_users(standard_users())
-    for spec in CATALOGUES[options.catalogue]():
-        world.declare(spec)
     fixture = Fixture(
         world,
         options.host,
@@ -37,6 +35,8 @@ async def serve(options: argparse.Namespace) -> None:
         options.cdn_port,
         options.control_port,
     )
+    for spec in CATALOGUES[options.catalogue](world.hub_url):
+        world.declare(spec)
     await fixture.start()
     origins = (*fixture.origins, fixture.control)
     print(json.dumps({origin.name: origin.url for origin in origins}), flush=True)

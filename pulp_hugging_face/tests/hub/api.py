@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote
 
-from . import errors, payloads
+from . import errors, expand, payloads
 from .gitmodel import Commit, Entry, Tree
 from .repos import Repo
 from .wire import Answer, Ask, json_answer
@@ -21,12 +21,19 @@ XET_TOKEN_LIFE = 3600
 def info(world: World, ask: Ask, repo: Repo, revision: str | None = None) -> Answer:
     """`/api/{t}/{id}` and `/revision/{rev}`."""
     commit = revision_of(repo, revision) if revision is not None else repo.head
+    if repo.type == "kernel":
+        return json_answer(payloads.only(payloads.info(world, repo, commit), _kernel_overview()))
+    words = expand.wanted(ask, repo.type)
     data = payloads.info(
         world, repo, commit, blobs=ask.flag("blobs"), security=ask.flag("securityStatus")
     )
-    wanted = ask.values("expand")
-    data = payloads.only(data, wanted) if wanted else payloads.without_extras(data)
+    data = expand.shown(world, repo, data, words) if words else payloads.without_extras(data)
     return json_answer(data)
+
+
+def _kernel_overview() -> list[str]:
+    """The Hub's "kernel overview": no expand, no blobs (H24 hf_api.KernelInfo)."""
+    return payloads.KERNEL_FIELDS.split()
 
 
 def tree(world: World, ask: Ask, repo: Repo, revision: str, path: str) -> Answer:
@@ -124,7 +131,9 @@ def commits(world: World, ask: Ask, repo: Repo, revision: str) -> Answer:
     page = ask.number("p", 0)
     start = page * limit
     formatted = "formatted" in ask.values("expand")
-    data = [payloads.commit_item(commit, formatted) for commit in history[start : start + limit]]
+    data = [
+        payloads.commit_item(world, commit, formatted) for commit in history[start : start + limit]
+    ]
     headers = {"X-Total-Count": str(len(history))}
     if start + limit < len(history):
         kept = [pair for pair in ask.raw_query.split("&") if pair and not pair.startswith("p=")]
@@ -133,17 +142,24 @@ def commits(world: World, ask: Ask, repo: Repo, revision: str) -> Answer:
     return json_answer(data, headers)
 
 
-def auth_check(world: World, ask: Ask, repo: Repo) -> Answer:
-    world.check_content(repo, ask)
+def auth_check(world: World, ask: Ask, repo: Repo, rest: list[str]) -> Answer:
+    """Whether the caller may read the content, or (`/write`) change it."""
+    if rest == ["write"]:
+        world.check_writer(repo, ask)
+    elif rest:
+        raise errors.page_not_found()
+    else:
+        world.check_content(repo, ask)
     return json_answer({"ok": True})
 
 
-def xet_token(world: World, ask: Ask, repo: Repo, revision: str) -> Answer:
-    """Enough to see that a client was led to Xet (§4.2)."""
+def xet_token(world: World, ask: Ask, repo: Repo, revision: str | None = None) -> Answer:
+    """Enough to see that a client was led to Xet (§4.2); buckets have no revision."""
     if not world.settings.xet:
         raise errors.page_not_found()
     world.check_content(repo, ask)
-    revision_of(repo, revision)
+    if revision is not None:
+        revision_of(repo, revision)
     expires = int(time.time()) + XET_TOKEN_LIFE
     token = "xet_" + hashlib.sha256(repo.id.encode()).hexdigest()
     url = f"{world.cdn_url}/cas"

@@ -1,7 +1,6 @@
 """The repositories of the conformance matrix (hub-protocol.md §7)."""
 
 import json
-import struct
 from collections.abc import Callable
 
 from .content import Generated, Literal
@@ -18,15 +17,14 @@ from .declare import (
     repo,
     tag,
 )
+from .formats import gguf
+from .making import ATTRIBUTES, MIB, readme, safetensors, tensors
+from .samples import samples
 
-MIB = 1024 * 1024
+HUB = "https://huggingface.co"
 OWNER_TOKEN = "hf_ownerAbcdefghijklmnopqrstuvwxyz01234567"
 NOBODY_TOKEN = "hf_nobodyAbcdefghijklmnopqrstuvwxyz0123456"
 INVALID_TOKEN = "hf_invalidAbcdefghijklmnopqrstuvwxyz012345"
-ATTRIBUTES = "".join(
-    f"{pattern} filter=lfs diff=lfs merge=lfs -text\n"
-    for pattern in ("*.bin", "*.gguf", "*.parquet", "*.safetensors")
-)
 
 
 def standard_users() -> tuple[UserSpec, ...]:
@@ -37,7 +35,8 @@ def standard_users() -> tuple[UserSpec, ...]:
     )
 
 
-def standard_catalogue() -> list[RepoSpec]:
+def standard_catalogue(base: str = HUB) -> list[RepoSpec]:
+    """`base` is the address under which the Hub is reached: some cards link to it."""
     return [
         _org_repo(),
         _gpt2(),
@@ -62,31 +61,17 @@ def standard_catalogue() -> list[RepoSpec]:
         _sharded(),
         _pipeline(),
         _sentence_transformer(),
+        *samples(base),
     ]  # fmt: skip
 
 
-def huge_catalogue() -> list[RepoSpec]:
+def huge_catalogue(base: str = HUB) -> list[RepoSpec]:
     """The standard one and files of 1 GiB and 5 GiB, made as they are read."""
     huge = repo("org/huge", {"huge.safetensors": Generated(1024 * MIB, seed=1)})
-    return [*standard_catalogue(), huge]
+    return [*standard_catalogue(base), huge]
 
 
 SHARED = Generated(2 * MIB + 1, seed=77)
-
-
-def safetensors(elements: int, seed: int) -> Literal:
-    """A real safetensors file with one F32 tensor."""
-    size = elements * 4
-    tensor = {"dtype": "F32", "shape": [elements], "data_offsets": [0, size]}
-    header = json.dumps({"__metadata__": {"format": "pt"}, "weight": tensor}).encode()
-    header += b" " * (-len(header) % 8)
-    return Literal(struct.pack("<Q", len(header)) + header + Generated(size, seed).read(0, size))
-
-
-def readme(heading: str, /, **card: object) -> str:
-    """A model card with YAML front matter."""
-    lines = [f"{key}: {json.dumps(value)}" for key, value in card.items()]
-    return "\n".join(["---", *lines, "---", f"# {heading}", "", "A fixture.", ""])
 
 
 def _org_repo() -> RepoSpec:
@@ -284,12 +269,23 @@ def _history() -> RepoSpec:
 
 def _gguf() -> Literal:
     """A GGUF header without tensors, padded."""
-    return Literal(b"GGUF" + struct.pack("<IQQ", 3, 0, 0) + Generated(50_000, 6).read(0, 50_000))
+    header = gguf(
+        {
+            "general.architecture": "llama",
+            "general.parameter_count": 12_345,
+            "llama.context_length": 2048,
+            "tokenizer.chat_template": "{{ messages }}",
+        }
+    )
+    return Literal(header + Generated(50_000, 6).read(0, 50_000))
 
 
 def _sharded() -> RepoSpec:
     names = [f"model-0000{n}-of-00003.safetensors" for n in (1, 2, 3)]
-    shards = {name: safetensors(20_000, seed=30 + n) for n, name in enumerate(names)}
+    shards = {
+        name: tensors({f"layer.{n}": ("F32", [20_000])}, seed=30 + n)
+        for n, name in enumerate(names)
+    }
     weight_map = {f"layer.{n}": name for n, name in enumerate(names)}
     index = {"metadata": {"total_size": 240_000}, "weight_map": weight_map}
     files = {"config.json": '{"model_type": "bert"}\n', **shards}
@@ -323,11 +319,11 @@ def _sentence_transformer() -> RepoSpec:
     )
 
 
-def empty_catalogue() -> list[RepoSpec]:
+def empty_catalogue(base: str = HUB) -> list[RepoSpec]:
     return []
 
 
-CATALOGUES: dict[str, Callable[[], list[RepoSpec]]] = {
+CATALOGUES: dict[str, Callable[[str], list[RepoSpec]]] = {
     "standard": standard_catalogue,
     "huge": huge_catalogue,
     "empty": empty_catalogue,

@@ -65,12 +65,16 @@ def declare(fixture: "Fixture", repos: list[dict[str, Any]]) -> None:
 
 
 def load(fixture: "Fixture", catalogue: str) -> None:
-    for spec in CATALOGUES[catalogue]():
+    for spec in CATALOGUES[catalogue](fixture.world.hub_url):
         fixture.world.declare(spec)
 
 
 def add_users(fixture: "Fixture", users: list[dict[str, Any]]) -> None:
     fixture.world.add_users(UserSpec(**{**d, "orgs": tuple(d.get("orgs", ()))}) for d in users)
+
+
+def revoke_token(fixture: "Fixture", token: str) -> None:
+    fixture.world.users.pop(token, None)
 
 
 def delete_repo(fixture: "Fixture", type: str, id: str) -> None:
@@ -195,8 +199,8 @@ def ping(fixture: "Fixture") -> str:
 _OPERATIONS: dict[str, Operation] = {
     operation.__name__: operation
     for operation in (
-        declare, load, add_users, delete_repo, rename_repo, update_repo, add_commit, add_ref,
-        set_ref, delete_ref, sha, manifest, settings, default_settings, expire_urls, fault,
-        clear_faults, faults, rate_limits, throttle, listen, counters, log, reset, ping,
+        declare, load, add_users, revoke_token, delete_repo, rename_repo, update_repo, add_commit,
+        add_ref, set_ref, delete_ref, sha, manifest, settings, default_settings, expire_urls,
+        fault, clear_faults, faults, rate_limits, throttle, listen, counters, log, reset, ping,
     )
 }  # fmt: skip

@@ -89,7 +89,13 @@ class RefSpec:
 
 @dataclass(frozen=True)
 class RepoSpec:
-    """A repository. `readers` are the users who may see it (private) or its content (gated)."""
+    """A repository. `readers` are the users who may see it (private) or its content (gated).
+
+    `type` is model, dataset, space, kernel or bucket; a bucket has the files of its main branch.
+    `info` adds to the info object or replaces what is in it: `inferenceProviderMapping` makes a
+    model `warm` and findable by provider, `securityRepoStatus` is shown on demand.
+    `discussions` are titles: every `refs/pr/N` is a pull request anyway, they come after those.
+    """
 
     id: str
     type: str = "model"
@@ -103,6 +109,7 @@ class RepoSpec:
     downloads: int = 42
     likes: int = 7
     info: Mapping[str, Any] = field(default_factory=dict)
+    discussions: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -116,7 +123,7 @@ class RepoSpec:
         plain = {**data}
         plain["commits"] = tuple(CommitSpec.from_json(item) for item in data.get("commits", ()))
         plain["refs"] = tuple(RefSpec.from_json(item) for item in data.get("refs", ()))
-        for key in ("aliases", "readers"):
+        for key in ("aliases", "readers", "discussions"):
             if key in plain:
                 plain[key] = tuple(plain[key])
         return cls(**plain)

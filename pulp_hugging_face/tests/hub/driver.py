@@ -55,6 +55,9 @@ class FixtureHub:
     the process lives on, so `start` brings the same content back on the same ports.
     """
 
+    # What is run; the benchmarks have a process that knows more catalogues.
+    module = __package__
+
     def __init__(
         self,
         catalogue: str = "standard",
@@ -86,7 +89,7 @@ class FixtureHub:
         if self._process is not None:
             self.call("listen", on=True)
             return
-        command = [sys.executable, "-m", __package__, *self._arguments]
+        command = [sys.executable, "-m", self.module, *self._arguments]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=PROJECT
         )
@@ -137,6 +140,10 @@ class FixtureHub:
 
     def add_users(self, *users: UserSpec) -> None:
         self.call("add_users", users=[user.to_json() for user in users])
+
+    def revoke_token(self, token: str) -> None:
+        """Make a token unknown; `add_users` makes it known again."""
+        self.call("revoke_token", token=token)
 
     def load(self, catalogue: str) -> None:
         """Declare a whole catalogue anew, which undoes changes to its repositories."""
@@ -238,8 +245,12 @@ class FixtureHub:
         """Bytes a second of each file response, or of all together; 0 lifts it."""
         self.call("throttle", rate=rate, origin=origin, shared=shared)
 
-    def rate_limits(self, **quotas: tuple[int, int]) -> None:
-        """`api=(requests, window seconds)`, `resolvers=…`, `pages=…`; none lifts them."""
+    def rate_limits(self, **quotas: tuple[int, ...]) -> None:
+        """`api=(requests, window seconds[, requests without a token])`, `resolvers=…`, `pages=…`.
+
+        While a quota is set, `RateLimit` and `RateLimit-Policy` are on every answer of its bucket;
+        it is counted by known token, else by address. None given lifts them all.
+        """
         self.call("rate_limits", quotas=quotas)
 
     def fault(self, mode: "str | Fault", **fields: Any) -> int:

@@ -38,7 +38,7 @@ def entry_not_found(commit: str, message: str = "Entry not found") -> HubError:
     return HubError(404, message, "EntryNotFound", {"X-Repo-Commit": commit})
 
 
-def gated(kind: str, repo_id: str, *, anonymous: bool) -> HubError:
+def gated(kind: str, repo_id: str, url: str, *, anonymous: bool) -> HubError:
     if anonymous:
         message = (
             f"Access to {kind} {repo_id} is restricted. You must have access to it and be "
@@ -47,7 +47,7 @@ def gated(kind: str, repo_id: str, *, anonymous: bool) -> HubError:
         return HubError(401, message, "GatedRepo", dict(AUTHENTICATE))
     message = (
         f"Access to {kind} {repo_id} is restricted and you are not in the authorized list. "
-        f"Visit https://huggingface.co/{repo_id} to ask for access."
+        f"Visit {url} to ask for access."
     )
     return HubError(403, message, "GatedRepo")
 
@@ -62,6 +62,10 @@ def bad_credentials() -> HubError:
 
 def not_authenticated() -> HubError:
     return HubError(401, "Invalid username or password.", None, dict(AUTHENTICATE))
+
+
+def forbidden(message: str) -> HubError:
+    return HubError(403, message)
 
 
 def page_not_found() -> HubError:

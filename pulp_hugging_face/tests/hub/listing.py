@@ -3,81 +3,76 @@
 import base64
 import json
 from typing import Any
-from urllib.parse import quote
 
 import yaml
 
-from . import errors, payloads
+from . import errors, expand, payloads, search
+from .paging import paged
+from .people import avatar_url
 from .repos import Repo
 from .wire import Answer, Ask, json_answer, text_answer
 from .world import World
 
-SORT_KEYS = {
-    "downloads": "downloads",
-    "likes": "likes",
-    "likes7d": "likes",
-    "trendingScore": "trendingScore",
-    "trending_score": "trendingScore",
-    "lastModified": "lastModified",
-    "last_modified": "lastModified",
-    "createdAt": "createdAt",
-    "created_at": "createdAt",
-}
 LIST_LIMIT = 1000
 LICENSES = "license:"
 
 
 def repositories(world: World, ask: Ask, repo_type: str) -> Answer:
     """`/api/models` and friends: filters, sort, limit, Link paging."""
-    user = world.user_of(ask)
+    user, words = world.user_of(ask), expand.wanted(ask, repo_type)
     seen = [repo for repo in world.repos(repo_type) if world.may_see(repo, user)]
-    found = [data for repo in seen if _matches(data := payloads.info(world, repo, repo.head), ask)]
-    if key := SORT_KEYS.get(ask.value("sort")):
-        found.sort(key=lambda data: data[key], reverse=ask.value("direction", "-1") == "-1")
-    limit = min(ask.number("limit", LIST_LIMIT) or LIST_LIMIT, LIST_LIMIT)
-    start = _offset(ask.value("cursor"))
-    headers = {}
-    if start + limit < len(found):
-        headers["Link"] = f'<{_next_url(world, ask, start + limit)}>; rel="next"'
-    page = found[start : start + limit]
-    return json_answer([_shown(data, repo_type, ask) for data in page], headers)
+    infos = {repo.id: payloads.info(world, repo, repo.head) for repo in seen}
+    found = [data for data in infos.values() if search.matches(data, repo_type, ask)]
+    page, headers = paged(world, ask, search.ordered(found, ask), LIST_LIMIT)
+    by_id = {repo.id: repo for repo in seen}
+    return json_answer([_shown(world, by_id[d["id"]], d, words, ask) for d in page], headers)
 
 
-def _matches(data: dict[str, Any], ask: Ask) -> bool:
-    author, gated = ask.value("author"), ask.value("gated").lower()
-    wanted = [word for value in ask.values("filter") for word in value.split(",")]
-    wanted += ask.values("pipeline_tag")
-    return (
-        ask.value("search").lower() in data["id"].lower()
-        and author in ("", data.get("author"))
-        and gated in ("", "true" if data["gated"] else "false")
-        and set(wanted) <= set(data["tags"])
-    )
-
-
-def _shown(data: dict[str, Any], repo_type: str, ask: Ask) -> dict[str, Any]:
-    if wanted := ask.values("expand"):
-        return payloads.only(data, wanted)
-    names = payloads.LIST_FIELDS[repo_type].split()
+def _shown(
+    world: World, repo: Repo, data: dict[str, Any], words: list[str], ask: Ask
+) -> dict[str, Any]:
+    if words:
+        return _as_listed(expand.shown(world, repo, data, words))
+    names = payloads.LIST_FIELDS[repo.type].split()
     if ask.flag("full"):
         names += payloads.FULL_LIST_FIELDS.split()
     names += [name for name in ("config", "cardData") if ask.flag(name)]
     return {name: data[name] for name in dict.fromkeys(names) if name in data}
 
 
-def _offset(cursor: str) -> int:
-    if not cursor:
-        return 0
-    try:
-        return int(base64.b64decode(cursor))
-    except ValueError as error:
-        raise errors.bad_request("Invalid cursor") from error
+def _as_listed(data: dict[str, Any]) -> dict[str, Any]:
+    """The providers are an object in an info and an array in a list (hf_api.ModelInfo)."""
+    mapping = data.get("inferenceProviderMapping")
+    if isinstance(mapping, dict):
+        listed = [{"provider": name, **about} for name, about in mapping.items()]
+        return {**data, "inferenceProviderMapping": listed}
+    return data
 
 
-def _next_url(world: World, ask: Ask, offset: int) -> str:
-    kept = [pair for pair in ask.raw_query.split("&") if pair and not pair.startswith("cursor=")]
-    cursor = quote(base64.b64encode(str(offset).encode()).decode(), safe="")
-    return f"{world.hub_url}{ask.raw_path}?{'&'.join([*kept, f'cursor={cursor}'])}"
+def semantic_search(world: World, ask: Ask) -> Answer:
+    """`/api/spaces/semantic-search` (hf_api.search_spaces): by any of the words, no pages."""
+    user, words = world.user_of(ask), ask.value("q").lower().split()
+    if not words:
+        raise errors.bad_request('"q" is required')
+    seen = [repo for repo in world.repos("space") if world.may_see(repo, user)]
+    infos = [payloads.info(world, repo, repo.head) for repo in seen]
+    kept = [data for data in infos if set(ask.values("filter")) <= set(data["tags"])]
+    kept = [data for data in kept if data["sdk"] in (ask.values("sdk") or [data["sdk"]])]
+    scored = [(_score(data, words), data) for data in kept]
+    found = sorted((pair for pair in scored if pair[0]), key=lambda pair: -pair[0])
+    return json_answer([_space_found(data, score) for score, data in found])
+
+
+def _score(data: dict[str, Any], words: list[str]) -> float:
+    text = f"{data['id']} {data['cardData'].get('title', '')}".lower()
+    return sum(word in text for word in words) / len(words)
+
+
+def _space_found(data: dict[str, Any], score: float) -> dict[str, Any]:
+    names = ("id", "author", "sdk", "likes", "private", "tags", "runtime", "trendingScore")
+    title = data["cardData"].get("title", data["id"])
+    about = {"title": title, "emoji": None, "semanticRelevancyScore": score}
+    return {**{name: data[name] for name in names if name in data}, **about}
 
 
 def tags_by_type(world: World, ask: Ask, repo_type: str) -> Answer:
@@ -90,10 +85,13 @@ def tags_by_type(world: World, ask: Ask, repo_type: str) -> Answer:
     }
     for repo in world.repos(repo_type):
         if world.may_see(repo, None):
-            for tag in payloads.tags_of(repo, payloads.card_data(repo.head)):
+            for tag in payloads.tags_of(repo, payloads.card_data(repo.head), repo.head):
                 kind = _kind_of_tag(repo, tag)
                 groups[kind][tag] = {"id": tag, "label": tag.partition(":")[2] or tag, "type": kind}
-    return json_answer({kind: list(tags.values()) for kind, tags in groups.items()})
+    wanted = ask.values("type") or list(groups)
+    return json_answer(
+        {kind: list(tags.values()) for kind, tags in groups.items() if kind in wanted}
+    )
 
 
 def _kind_of_tag(repo: Repo, tag: str) -> str:
@@ -118,7 +116,7 @@ def whoami(world: World, ask: Ask) -> Answer:
         "emailVerified": True,
         "canPay": False,
         "isPro": False,
-        "avatarUrl": f"/avatars/{user.name}.svg",
+        "avatarUrl": avatar_url(world, user.name),
         "orgs": [{"type": "org", "name": org, "fullname": org} for org in user.orgs],
         "auth": {"type": "access_token", "accessToken": token},
     }

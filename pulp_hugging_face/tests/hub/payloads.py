@@ -5,7 +5,9 @@ from typing import Any
 
 import yaml
 
+from .formats import gguf_summary, safetensors_summary
 from .gitmodel import Blob, Commit, Entry
+from .people import avatar_url
 from .repos import Repo
 from .world import World
 
@@ -16,8 +18,15 @@ LIST_FIELDS = {
     "space": "_id id likes private sdk tags createdAt",
 }
 FULL_LIST_FIELDS = "author gated disabled lastModified sha siblings trendingScore"
+CARD_FIELDS = (
+    *("id", "author", "downloads", "gated", "lastModified", "likes"),
+    *("pipeline_tag", "private", "sdk"),
+)
 BASE_FIELDS = ("_id", "id")
-ON_DEMAND = {"downloadsAllTime", "trendingScore", "inference", "childrenModelCount", "key"}
+ON_DEMAND = {
+    *("downloadsAllTime", "trendingScore", "inference", "inferenceProviderMapping", "key"),
+    *("resourceGroup", "xetEnabled", "mainSize", "citation", "region", "evalResults"),
+}
 
 
 def info(
@@ -38,18 +47,23 @@ def info(
         "downloads": repo.downloads,
         "downloadsAllTime": repo.downloads * 10,
         "likes": repo.likes,
-        "trendingScore": 0,
-        "tags": tags_of(repo, card),
+        "trendingScore": repo.trending,
+        "tags": tags_of(repo, card, commit),
         "cardData": card,
         "siblings": [sibling(path, blob, blobs) for path, blob in files_in_order(commit)],
         "usedStorage": sum(blob.size for _, blob in files_in_order(commit)),
-        **_BY_TYPE[repo.type](repo, commit, card),
+        "resourceGroup": None,
+        "xetEnabled": world.settings.xet,
+        **_BY_TYPE[repo.type](world, repo, commit, card),
         **repo.info,
     }
     if repo.author is None:
         del data["author"]
+    if data.get("inferenceProviderMapping"):
+        data["inference"] = "warm"
+    status = data.pop("securityRepoStatus", {"scansDone": True, "filesWithIssues": []})
     if security:
-        data["securityRepoStatus"] = {"scansDone": True, "filesWithIssues": []}
+        data["securityRepoStatus"] = status
     return data
 
 
@@ -58,44 +72,61 @@ def files_in_order(commit: Commit | None) -> list[tuple[str, Blob]]:
     return [(entry.path, entry.node) for entry in entries if isinstance(entry.node, Blob)]
 
 
-def _model(repo: Repo, commit: Commit | None, card: dict[str, Any]) -> dict[str, Any]:
+def _model(world: World, repo: Repo, commit: Commit | None, card: dict[str, Any]) -> dict[str, Any]:
     config = _json_file(commit, "config.json")
     data: dict[str, Any] = {
         "modelId": repo.id,
         "pipeline_tag": card.get("pipeline_tag"),
         "library_name": card.get("library_name"),
-        "inference": "warm",
         "model-index": None,
         "spaces": [],
-        "childrenModelCount": 0,
+        "evalResults": [],
     }
     if config:
         kept = ("architectures", "model_type")
         data["config"] = {key: config[key] for key in kept if key in config}
         data["transformersInfo"] = {"auto_model": "AutoModel", "processor": "AutoTokenizer"}
-    parameters = _safetensors_total(commit)
-    if parameters:
-        data["safetensors"] = {"parameters": {"F32": parameters}, "total": parameters}
+    data["safetensors"] = safetensors_summary(commit)
+    data["gguf"] = gguf_summary(commit)
     return {key: value for key, value in data.items() if value is not None or key == "model-index"}
 
 
-def _dataset(repo: Repo, commit: Commit | None, card: dict[str, Any]) -> dict[str, Any]:
-    return {"description": f"Dataset {repo.id}", "key": "", "paperswithcode_id": None}
+def _dataset(
+    world: World, repo: Repo, commit: Commit | None, card: dict[str, Any]
+) -> dict[str, Any]:
+    page = f"{world.hub_url}{repo.web_path}"
+    return {
+        "description": f"Dataset {repo.id}. See the full description on the dataset page: {page}.",
+        "key": "",
+        "citation": None,
+        "mainSize": sum(blob.size for _, blob in files_in_order(repo.head)),
+        "paperswithcode_id": None,
+    }
 
 
-def _space(repo: Repo, commit: Commit | None, card: dict[str, Any]) -> dict[str, Any]:
+def _space(world: World, repo: Repo, commit: Commit | None, card: dict[str, Any]) -> dict[str, Any]:
     name = repo.id.replace("/", "-").lower()
     return {
         "sdk": card.get("sdk", "gradio"),
         "subdomain": name,
         "host": f"https://{name}.hf.space",
         "runtime": {"stage": "RUNNING", "hardware": {"current": "cpu-basic"}, "storage": None},
-        "models": [],
-        "datasets": [],
+        "models": listed(card.get("models")),
+        "datasets": listed(card.get("datasets")),
+        "region": "us",
     }
 
 
-_BY_TYPE = {"model": _model, "dataset": _dataset, "space": _space}
+def _kernel(
+    world: World, repo: Repo, commit: Commit | None, card: dict[str, Any]
+) -> dict[str, Any]:
+    return {}
+
+
+_BY_TYPE = {"model": _model, "dataset": _dataset, "space": _space, "kernel": _kernel}
+KERNEL_FIELDS = (
+    "_id id author downloads gated lastModified likes private sha createdAt disabled tags"
+)
 
 
 def _json_file(commit: Commit | None, path: str) -> dict[str, Any]:
@@ -109,12 +140,6 @@ def _json_file(commit: Commit | None, path: str) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _safetensors_total(commit: Commit | None) -> int:
-    if commit is None:
-        return 0
-    return sum(b.size // 4 for path, b in commit.files.items() if path.endswith(".safetensors"))
-
-
 def card_data(commit: Commit | None) -> dict[str, Any]:
     """The YAML front matter of README.md."""
     blob = commit.files.get("README.md") if commit else None
@@ -124,12 +149,37 @@ def card_data(commit: Commit | None) -> dict[str, Any]:
     return yaml.safe_load(text[4:].partition("\n---")[0]) or {}
 
 
-def tags_of(repo: Repo, card: dict[str, Any]) -> list[str]:
-    languages = card.get("language", [])
-    languages = [languages] if isinstance(languages, str) else languages
-    named = [card.get("library_name"), card.get("pipeline_tag"), *card.get("tags", []), *languages]
-    licence = [f"license:{card['license']}"] if "license" in card else []
-    return list(dict.fromkeys([*filter(None, named), *licence, "region:us"]))
+def tags_of(repo: Repo, card: dict[str, Any], commit: Commit | None) -> list[str]:
+    """What `filter=` is matched with: `key:value` for most of the card, bare for the rest."""
+    bare, prefixed = TAG_KEYS[repo.type]
+    named = [value for key in bare for value in listed(card.get(key))]
+    keyed = [f"{p}:{value}" for key, p in prefixed.items() for value in listed(card.get(key))]
+    extra = ["library:datasets"] if repo.type == "dataset" else []
+    if repo.type == "model" and commit:
+        suffixes = {path.rpartition(".")[2] for path in commit.files}
+        extra = [name for name in ("safetensors", "gguf", "onnx") if name in suffixes]
+    return list(dict.fromkeys([*extra, *named, *keyed, "region:us"]))
+
+
+TAG_KEYS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
+    "model": (
+        ("library_name", "pipeline_tag", "tags", "language"),
+        {"datasets": "dataset", "base_model": "base_model", "license": "license"},
+    ),
+    "dataset": (
+        ("tags",),
+        {
+            **{key: key for key in ("task_categories", "task_ids", "language", "license")},
+            **{key: key for key in ("size_categories", "multilinguality", "language_creators")},
+        },
+    ),
+    "space": (("sdk", "tags"), {"license": "license"}),
+    "kernel": (("tags",), {"license": "license"}),
+}
+
+
+def listed(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value or [])
 
 
 def sibling(path: str, blob: Blob, details: bool) -> dict[str, Any]:
@@ -183,13 +233,12 @@ def security_status() -> dict[str, Any]:
     }
 
 
-def commit_item(commit: Commit, formatted: bool) -> dict[str, Any]:
-    avatar = f"https://aws.cdn/avatars/{commit.author}.svg"
+def commit_item(world: World, commit: Commit, formatted: bool) -> dict[str, Any]:
     data: dict[str, Any] = {
         "id": commit.sha,
         "title": commit.title,
         "message": commit.message,
-        "authors": [{"user": commit.author, "avatar": avatar}],
+        "authors": [{"user": commit.author, "avatar": avatar_url(world, commit.author)}],
         "date": commit.date,
     }
     if formatted:

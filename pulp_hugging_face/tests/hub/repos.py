@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .declare import CommitSpec, FileSpec, RefSpec, RepoSpec
@@ -31,6 +31,7 @@ class Repo:
     downloads: int = 0
     likes: int = 0
     info: Mapping[str, Any] = field(default_factory=dict)
+    discussions: tuple[str, ...] = ()
     refs: dict[str, str] = field(default_factory=dict)
     commits: dict[str, Commit] = field(default_factory=dict)
     changes: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
@@ -47,6 +48,7 @@ class Repo:
             spec.downloads,
             spec.likes,
             spec.info,
+            spec.discussions,
         )
         for commit in spec.commits:
             repo.add_commit(MAIN, commit)
@@ -67,6 +69,11 @@ class Repo:
     def author(self) -> str | None:
         namespace, slash, _ = self.id.partition("/")
         return namespace if slash else None
+
+    @property
+    def trending(self) -> int:
+        """The trending score: anything that is not the order of the downloads will do."""
+        return self.likes * 1000 // (self.downloads + 1)
 
     @property
     def api_path(self) -> str:
@@ -90,7 +97,7 @@ class Repo:
         files = dict(parent.files) if parent else {}
         for path in spec.delete:
             files = {p: b for p, b in files.items() if p != path and not p.startswith(f"{path}/")}
-        files.update({file.path: blob_for(file) for file in spec.files})
+        files.update({file.path: self._blob(file) for file in spec.files})
         commit = make_commit(
             files,
             parents=(parent.sha,) if parent else (),
@@ -102,6 +109,10 @@ class Repo:
         self.commits[commit.sha] = commit
         self.refs[ref] = commit.sha
         return commit.sha
+
+    def _blob(self, file: FileSpec) -> Blob:
+        """Everything in a bucket is stored by Xet, however small."""
+        return blob_for(replace(file, lfs=True) if self.type == "bucket" else file)
 
     def _next_date(self) -> int:
         latest = max((commit.timestamp for commit in self.commits.values()), default=EPOCH - HOUR)

@@ -47,8 +47,12 @@ def find_file(repo: Repo, revision: str, path: str) -> tuple[Commit, Blob]:
 
 
 def served_directly(world: World, repo: Repo, blob: Blob) -> bool:
-    """§1.6: private, gated, single-segment and empty files have no resolve-cache hop."""
+    """§1.6: private, gated, single-segment and empty files have no resolve-cache hop.
+
+    Neither have kernels: the Hub's OpenAPI description names the hop for the other types only.
+    """
     special = repo.private or bool(repo.gated) or "/" not in repo.id or blob.size == 0
+    special = special or repo.type == "kernel"
     return special or not world.settings.small_file_redirect
 
 
@@ -99,15 +103,16 @@ def _lfs(world: World, ask: Ask, repo: Repo, commit: Commit, path: str, blob: Bl
     }
     if world.settings.xet:
         headers["X-Xet-Hash"] = blob.lfs.xet_hash
-        headers["Link"] = _xet_links(world, repo, commit, blob.lfs.xet_hash)
+        token = f"{world.hub_url}{repo.api_path}/xet-read-token/{commit.sha}"
+        headers["Link"] = xet_links(world, token, blob.lfs.xet_hash)
         if XET_FILE_INFO in ask.headers.get("Accept", ""):
             return _xet_file_info(blob, headers)
     location = world.sign(repo, blob, disposition(path), time.time)
     return redirect_answer(302, location, headers)
 
 
-def _xet_links(world: World, repo: Repo, commit: Commit, xet_hash: str) -> str:
-    token = f"{world.hub_url}{repo.api_path}/xet-read-token/{commit.sha}"
+def xet_links(world: World, token: str, xet_hash: str) -> str:
+    """Where a Xet client gets its token, and what it may do with it (§1.3)."""
     rebuild = f"{world.cdn_url}/cas/v1/reconstructions/{xet_hash}"
     return f'<{token}>; rel="xet-auth", <{rebuild}>; rel="xet-reconstruction-info"'
 

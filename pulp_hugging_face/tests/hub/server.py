@@ -114,10 +114,10 @@ class Fixture:
         return found
 
     def _answer(self, ask: Ask, route: Route) -> Answer:
-        headers, exhausted = self.limits.headers(ask, route.kind)
-        if exhausted:
-            return too_many(headers)
+        headers, exhausted = self.limits.headers(ask, route.kind, self.world.users)
         try:
+            if exhausted:
+                raise too_many(ask, headers)
             answer = route.call(self.world, ask)
         except HubError as error:
             answer = _refusal(error, route)
@@ -139,7 +139,8 @@ class Fixture:
 async def _ask(origin: str, request: web.BaseRequest) -> Ask:
     raw_path, _, raw_query = request.raw_path.partition("?")
     body = await request.read() if request.can_read_body else b""
-    return Ask(origin, request.method, raw_path, raw_query, request.headers, body)
+    peer = request.remote or ""
+    return Ask(origin, request.method, raw_path, raw_query, request.headers, body, peer)
 
 
 async def _delay(request: web.BaseRequest, armed: Armed) -> None:

@@ -27,7 +27,7 @@ SINGLE_RANGE = re.compile(r"^bytes=(\d*)-(\d*)$")
 
 @dataclass(frozen=True)
 class Ask:
-    """A request; the path is kept as it came (§1.1: route on the raw path)."""
+    """A request; the path is kept as it came (§1.1: route on the raw path). `peer`: who asks."""
 
     origin: str
     method: str
@@ -35,6 +35,7 @@ class Ask:
     raw_query: str
     headers: Mapping[str, str]
     body: bytes = b""
+    peer: str = ""
 
     @cached_property
     def path(self) -> str:

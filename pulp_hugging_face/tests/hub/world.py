@@ -24,6 +24,7 @@ class Settings:
     url_ttl: seconds a signed CDN URL lives. xet: advertise Xet as the real Hub does.
     explicit_repo_not_found: add the `X-Error-Code` that the real Hub leaves out of its 401.
     small_file_redirect: 307 to resolve-cache (§1.6); off = everything regular served directly.
+    bucket_direct_size: files of a bucket up to this size are answered without a redirect.
     compress: gzip what is text for those who accept it, with a weakened ETag as a CDN does.
     """
 
@@ -32,6 +33,7 @@ class Settings:
     explicit_repo_not_found: bool = False
     small_file_redirect: bool = True
     compress: bool = False
+    bucket_direct_size: int = 16 * 1024
     page_size: int = 1000
     expanded_page_size: int = 50
     commits_page_size: int = 50
@@ -122,7 +124,20 @@ class World:
         """Gated: metadata is public, content is for those who were granted it (§2.7)."""
         user = self.user_of(ask)
         if repo.gated and (user is None or user.name not in repo.readers):
-            raise errors.gated(repo.type, repo.id, anonymous=user is None)
+            url = f"{self.hub_url}{repo.web_path}"
+            raise errors.gated(repo.type, repo.id, url, anonymous=user is None)
+
+    def may_write(self, repo: Repo, user: UserSpec | None) -> bool:
+        """The owner of the namespace, and the members of it."""
+        return user is not None and repo.author in (user.name, *user.orgs)
+
+    def check_writer(self, repo: Repo, ask: Ask) -> UserSpec:
+        user = self.user_of(ask)
+        if user is None:
+            raise errors.not_authenticated()
+        if not self.may_write(repo, user):
+            raise errors.forbidden("You don't have the required permissions on this repository")
+        return user
 
     def remember(self, blob: Blob) -> None:
         """The CDN keeps serving what it ever had, as object storage does."""

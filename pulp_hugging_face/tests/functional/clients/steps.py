@@ -1,8 +1,9 @@
 """
 What clients do, run as a program inside a client's venv.
 
-Standard input: a JSON list of [step, arguments]; the last line of output: a JSON list of
-{"value": …} or {"error": class, …}. Works with every version of huggingface_hub under test.
+Standard input: a JSON list of [step, arguments]; the last line of output: a JSON object with
+"steps", a list of {"value": …} or {"error": class, …}, and "hosts". Works with every version of
+huggingface_hub under test. Steps that need other libraries are in `library_steps.py`.
 """
 
 import hashlib
@@ -10,6 +11,8 @@ import json
 import sys
 import time
 from pathlib import Path
+
+import sitecustomize  # the recorder, see recorder/sitecustomize.py
 
 
 def digest(path):
@@ -71,6 +74,39 @@ def info(kind="model", **arguments):
     }
 
 
+def everything(endpoint, repo_id, sha, paths, folder):
+    """All reads of a repository at an endpoint, files into an empty folder."""
+    from huggingface_hub import HfApi, hf_hub_download, snapshot_download
+
+    api, here = HfApi(endpoint=endpoint), {"repo_id": repo_id, "endpoint": endpoint}
+    files = {
+        f"{revision} {path}": digest(
+            hf_hub_download(
+                filename=path, revision=revision, cache_dir=f"{folder}/{revision}", **here
+            )
+        )
+        for revision in ("main", sha)
+        for path in paths
+    }
+    root = Path(snapshot_download(cache_dir=f"{folder}/snapshot", **here))
+    info = api.model_info(repo_id)
+    return {
+        "files": files,
+        "snapshot": sorted(path.name for path in root.rglob("*") if path.is_file()),
+        "info": [info.sha, sorted(sibling.rfilename for sibling in info.siblings)],
+        "tree": sorted(entry.path for entry in api.list_repo_tree(repo_id, recursive=True)),
+        "refs": {ref.name: ref.target_commit for ref in api.list_repo_refs(repo_id).branches},
+        "paths": sorted(entry.path for entry in api.get_paths_info(repo_id, paths)),
+    }
+
+
+def info_at(endpoint, **arguments):
+    """The commit, asked at an endpoint that is given as it is (§6, trailing slash)."""
+    from huggingface_hub import HfApi
+
+    return HfApi(endpoint=endpoint).model_info(**arguments).sha
+
+
 def refs(**arguments):
     """All refs by their full names."""
     from huggingface_hub import HfApi
@@ -85,6 +121,47 @@ def paths_info(**arguments):
     from huggingface_hub import HfApi
 
     return sorted(entry.path for entry in HfApi().get_paths_info(**arguments))
+
+
+def entries(**arguments):
+    """The entries of some paths with what `expand` adds."""
+    from huggingface_hub import HfApi
+
+    found = HfApi().get_paths_info(expand=True, **arguments)
+    return {
+        entry.path: {
+            "kind": type(entry).__name__,
+            "commit": entry.last_commit.oid,
+            "title": entry.last_commit.title,
+            "date": entry.last_commit.date.isoformat(),
+        }
+        for entry in found
+    }
+
+
+def commits(**arguments):
+    """A history: commit, title, date and authors, newest first."""
+    from huggingface_hub import HfApi
+
+    found = HfApi().list_repo_commits(**arguments)
+    return [[c.commit_id, c.title, c.created_at.isoformat(), c.authors] for c in found]
+
+
+def file_infos(**arguments):
+    """Size, blob and LFS digest of all files, as the info object tells them."""
+    from huggingface_hub import HfApi
+
+    found = HfApi().model_info(files_metadata=True, securityStatus=True, **arguments)
+    return {
+        s.rfilename: [s.size, s.blob_id, s.lfs["sha256"] if s.lfs else None] for s in found.siblings
+    }
+
+
+def listed(kind, **arguments):
+    """The ids of a list or search of models, datasets or spaces."""
+    from huggingface_hub import HfApi
+
+    return [item.id for item in getattr(HfApi(), f"list_{kind}")(**arguments)]
 
 
 def exists(what, **arguments):
@@ -124,6 +201,13 @@ def block(path, start, length):
         return file.read(length).hex()
 
 
+def glob(pattern):
+    """What HfFileSystem finds."""
+    from huggingface_hub import HfFileSystem
+
+    return sorted(HfFileSystem().glob(pattern))
+
+
 def auto(repo_id, text, **arguments):
     """Config and tokenizer of transformers."""
     from transformers import AutoConfig, AutoTokenizer
@@ -146,22 +230,32 @@ def versions():
     return {name: importlib.metadata.version(name) for name in ("huggingface_hub", "hf_xet")}
 
 
+def find(step):
+    """The function of a step, here or in the other module."""
+    if step in globals():
+        return globals()[step]
+    import library_steps
+
+    return getattr(library_steps, step)
+
+
 def run(step, arguments):
-    started = time.monotonic()
+    started, first = time.monotonic(), len(sitecustomize.REQUESTS)
     try:
-        return {"value": globals()[step](**arguments), "seconds": time.monotonic() - started}
+        outcome = {"value": find(step)(**arguments)}
     except Exception as error:
         response = getattr(error, "response", None)
-        return {
+        outcome = {
             "error": type(error).__name__,
             "bases": [base.__name__ for base in type(error).__mro__],
             "message": str(error)[:2000],
             "status": getattr(response, "status_code", None),
             "server_message": getattr(error, "server_message", None),
-            "seconds": time.monotonic() - started,
         }
+    outcome["requests"] = sitecustomize.REQUESTS[first:]
+    return {**outcome, "seconds": time.monotonic() - started}
 
 
 if __name__ == "__main__":
-    outcomes = [run(step, arguments) for step, arguments in json.load(sys.stdin)]
-    print("\n" + json.dumps(outcomes))
+    done = [run(step, arguments) for step, arguments in json.load(sys.stdin)]
+    print("\n" + json.dumps({"steps": done, "hosts": sitecustomize.HOSTS}))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from pulp_hugging_face.blobs import fill as fill_module
+from pulp_hugging_face.blobs import transfer
 from pulp_hugging_face.blobs.manager import FOLDER, FillManager
 from pulp_hugging_face.tests.unit.hub_process import hub, running_hub  # noqa: F401
 
@@ -16,7 +16,7 @@ from .sources import Publisher
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     """Broken transfers are taken up again at once."""
-    monkeypatch.setattr(fill_module, "_BACKOFF", 0)
+    monkeypatch.setattr(transfer, "BACKOFF", 0)
 
 
 @pytest.fixture

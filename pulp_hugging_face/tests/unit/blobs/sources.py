@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pulp_hugging_face.blobs.fill import Fill
+from pulp_hugging_face.blobs.manager import FillManager
 from pulp_hugging_face.hub.digests import BlobId
 from pulp_hugging_face.hub.errors import HubError, UpstreamUnavailable
 
@@ -91,7 +92,7 @@ class Stream:
 class FakeSource:
     """Gives the attempts one after the other, the last one again and again."""
 
-    content: bytes
+    content: bytes = field(repr=False)  # logging a source is not to cost its size
     attempts: deque[Attempt]
     opened: list[tuple[int, int]] = field(default_factory=list)
 
@@ -111,30 +112,44 @@ class FakeSource:
 
 @dataclass
 class Publisher:
-    """Keeps what is published by moving it away, as the store does."""
+    """Keeps what is published by moving it away, as the store does (blobs.Keeper)."""
 
     folder: Path
     keeps: bool = True
     error: Exception | None = None
     calls: list[tuple[str, str, bytes, frozenset[Any]]] = field(default_factory=list)
+    adopted: list[frozenset[Any]] = field(default_factory=list)
+    kept: dict[tuple[str, str], Path] = field(default_factory=dict)
 
-    async def __call__(self, fill: Fill, path: Path, sha256: str) -> bool:
+    async def publish(self, fill: Fill, path: Path, sha256: str) -> bool:
         claims = frozenset(fill.claims)
         self.calls.append((fill.blob.key, sha256, path.read_bytes(), claims))
         if self.error is not None:
             raise self.error
         if self.keeps:
             path.rename(self.folder / sha256)
+            self.kept[fill.scope, fill.blob.key] = self.folder / sha256
         return self.keeps
+
+    async def adopt(self, fill: Fill) -> None:
+        self.adopted.append(frozenset(fill.claims))
+
+    async def held(self, fill: Fill) -> bool:
+        return (fill.scope, fill.blob.key) in self.kept
 
 
 async def read_all(fill: Fill, start: int = 0, stop: int | None = None) -> bytes:
     """Read as a client does; always detached in the end."""
-    fill.attach()
-    try:
-        data = b""
-        async for piece in fill.read(start, fill.blob.size if stop is None else stop):
-            data += piece
-        return data
-    finally:
-        fill.detach()
+    with fill.reader(start, fill.blob.size if stop is None else stop) as reader:
+        return b"".join([piece async for piece in reader.pieces()])
+
+
+async def left(manager: FillManager, folder: Path) -> list[str]:
+    """Return what lies in the folder after the manager has put everything away."""
+    await manager.close()
+    return names(folder)
+
+
+def names(folder: Path) -> list[str]:
+    """Return what lies in the folder of the fills, but for the folders of domains."""
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())

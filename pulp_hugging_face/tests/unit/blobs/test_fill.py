@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
-from pulp_hugging_face.blobs import partial
-from pulp_hugging_face.blobs.fill import CHUNK, HOLD_BACK, VERIFY_FIRST, Fill
+from pulp_hugging_face.blobs import room
+from pulp_hugging_face.blobs.fill import Fill
 from pulp_hugging_face.blobs.manager import FillManager
+from pulp_hugging_face.blobs.reader import CHUNK, HOLD_BACK
+from pulp_hugging_face.blobs.work import VERIFY_FIRST
 from pulp_hugging_face.hub.digests import BlobId
 from pulp_hugging_face.hub.errors import (
     EntryNotFound,
@@ -26,7 +28,7 @@ from pulp_hugging_face.hub.errors import (
     UpstreamUnavailable,
 )
 
-from .sources import MIB, Attempt, FakeSource, Publisher, lfs, pattern, read_all, regular
+from .sources import MIB, Attempt, FakeSource, Publisher, left, lfs, pattern, read_all, regular
 
 pytestmark = pytest.mark.asyncio
 
@@ -42,8 +44,7 @@ def begin(
 
 async def ended(fill: Fill) -> None:
     """Wait until a fill has ended, well or badly."""
-    while not fill.done:
-        await fill._changed.wait()
+    await fill.ended()
 
 
 async def failure(fill: Fill, start: int = 0) -> HubError:
@@ -120,21 +121,20 @@ async def test_the_tail_of_a_large_file_is_held_back_until_it_is_verified(
     assert await behind == LARGE[border : border + 1]
 
 
+@pytest.mark.parametrize("claim", ["claim", None])
 async def test_a_slow_reader_finishes_after_the_fill(
-    manager: FillManager, publisher: Publisher, folder: Path
+    manager: FillManager, folder: Path, claim: str | None
 ) -> None:
     """The file was moved away, or removed, long before."""
-    for claim in ("claim", None):
-        fill = begin(manager, FakeSource.of(LARGE), claim=claim)
-        fill.attach()
-        pieces = fill.read(0, len(LARGE))
+    fill = begin(manager, FakeSource.of(LARGE), claim=claim)
+    with fill.reader(0, len(LARGE)) as reader:
+        pieces = reader.pieces()
         data = await anext(pieces)
         await ended(fill)
         async for piece in pieces:
             data += piece
         assert data == LARGE
-        fill.detach()
-    assert list(folder.iterdir()) == []
+    assert await left(manager, folder) == []
 
 
 async def test_a_file_without_bytes(manager: FillManager, publisher: Publisher) -> None:
@@ -168,7 +168,7 @@ async def test_what_is_complete_is_published_once_with_its_sha256(
     await ended(fill)
     sha256 = hashlib.sha256(content).hexdigest()
     assert publisher.calls == [(kind(content).key, sha256, content, frozenset({"a"}))]
-    assert fill.published and list(folder.iterdir()) == []
+    assert fill.published and await left(manager, folder) == []
 
 
 async def test_it_is_published_without_any_reader(
@@ -196,7 +196,7 @@ async def test_without_claims_nothing_is_kept(
     assert await read_all(fill) == LARGE
     await ended(fill)
     assert publisher.calls == [] and not fill.published
-    assert list(folder.iterdir()) == []
+    assert await left(manager, folder) == []
 
 
 async def test_claims_of_all_who_asked_are_published(
@@ -218,7 +218,7 @@ async def test_what_cannot_be_kept_is_served_all_the_same(
     fill = begin(manager, FakeSource.of(SMALL))
     assert await read_all(fill) == SMALL
     await ended(fill)
-    assert not fill.published and list(folder.iterdir()) == []
+    assert not fill.published and await left(manager, folder) == []
 
 
 async def test_a_publisher_that_breaks_leaves_nobody_waiting(
@@ -227,7 +227,7 @@ async def test_a_publisher_that_breaks_leaves_nobody_waiting(
     publisher.error = RuntimeError("secret detail")
     error = await failure(begin(manager, FakeSource.of(SMALL)))
     assert "secret detail" not in error.message
-    assert list(folder.iterdir()) == []
+    assert await left(manager, folder) == []
 
 
 # Broken transfers.
@@ -245,13 +245,13 @@ async def test_a_cut_transfer_is_taken_up_where_it_broke(
     assert len(publisher.calls) == 1
 
 
-async def test_a_server_that_ignores_the_range_is_skipped_forward(manager: FillManager) -> None:
-    for chunk in (MIB, 77_777, 3 * MIB // 2):
-        cut = 2 * MIB + 5
-        source = FakeSource.of(LARGE, Attempt(cut=cut), Attempt(whole=True, chunk=chunk))
-        fill = begin(manager, source)
-        assert await read_all(fill) == LARGE
-        await ended(fill)
+@pytest.mark.parametrize("chunk", [MIB, 77_777, 3 * MIB // 2])
+async def test_a_server_that_ignores_the_range_is_skipped_forward(
+    manager: FillManager, chunk: int
+) -> None:
+    cut = 2 * MIB + 5
+    source = FakeSource.of(LARGE, Attempt(cut=cut), Attempt(whole=True, chunk=chunk))
+    assert await read_all(begin(manager, source)) == LARGE
 
 
 async def test_a_transfer_that_ends_early_is_taken_up_again(manager: FillManager) -> None:
@@ -273,7 +273,7 @@ async def test_without_progress_it_is_given_up(
     error = await failure(begin(manager, source, retries=retries))
     assert isinstance(error, UpstreamUnavailable | UpstreamTimeout)
     assert len(source.opened) == retries + 1
-    assert publisher.calls == [] and list(folder.iterdir()) == []
+    assert publisher.calls == [] and await left(manager, folder) == []
 
 
 async def test_progress_counts_against_giving_up(manager: FillManager) -> None:
@@ -299,12 +299,10 @@ async def test_a_refusal_in_the_middle_breaks_the_readers(manager: FillManager) 
     refusal = GatedRepo("No longer.")
     source = FakeSource.of(LARGE, Attempt(cut=2 * MIB), Attempt(refuse=refusal))
     fill = begin(manager, source)
-    fill.attach()
     data = b""
-    with pytest.raises(GatedRepo):
-        async for piece in fill.read(0, len(LARGE)):
+    with fill.reader(0, len(LARGE)) as reader, pytest.raises(GatedRepo):
+        async for piece in reader.pieces():
             data += piece
-    fill.detach()
     assert data == LARGE[: 2 * MIB]
 
 
@@ -344,7 +342,7 @@ async def test_a_small_file_that_stays_corrupt_reaches_nobody(
     errors = await asyncio.gather(*(failure(fill, start) for start in (0, 1, len(SMALL) - 1)))
     assert {type(error) for error in errors} == {UpstreamInvalid}
     assert len(source.opened) == 2
-    assert publisher.calls == [] and list(folder.iterdir()) == []
+    assert publisher.calls == [] and await left(manager, folder) == []
 
 
 @pytest.mark.parametrize("wrong", [0, 3 * MIB, len(LARGE) - 1])
@@ -353,15 +351,13 @@ async def test_a_corrupt_large_file_never_looks_complete(
 ) -> None:
     source = FakeSource.of(LARGE, Attempt(corrupt=wrong))
     fill = begin(manager, source)
-    fill.attach()
     received = 0
-    with pytest.raises(UpstreamInvalid):
-        async for piece in fill.read(0, len(LARGE)):
+    with fill.reader(0, len(LARGE)) as reader, pytest.raises(UpstreamInvalid):
+        async for piece in reader.pieces():
             received += len(piece)
-    fill.detach()
     assert 0 < received <= len(LARGE) - HOLD_BACK
     assert len(source.opened) == 1  # what was served cannot be taken back
-    assert publisher.calls == [] and list(folder.iterdir()) == []
+    assert publisher.calls == [] and await left(manager, folder) == []
 
 
 async def test_a_corrupt_large_file_that_nobody_read_is_fetched_once_more(
@@ -433,13 +429,13 @@ async def test_a_file_that_cannot_fit_is_refused_before_it_is_fetched(
     fill = manager.start("domain", BlobId("a" * 64, 2**60), source, claim="claim")
     error = await failure(fill)
     assert type(error) is StorageFull and error.status == 507
-    assert source.opened == [] and list(folder.iterdir()) == []
+    assert source.opened == [] and await left(manager, folder) == []
 
 
 async def test_some_room_is_left_to_the_database(
     manager: FillManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(partial, "RESERVE", 2**60)
+    monkeypatch.setattr(room, "RESERVE", 2**60)
     assert type(await failure(begin(manager, FakeSource.of(SMALL)))) is StorageFull
 
 
@@ -456,14 +452,15 @@ async def test_a_disk_that_fills_up_on_the_way_is_told_to_all(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert {type(error) for error in errors} == {StorageFull}
-    assert publisher.calls == [] and list(folder.iterdir()) == []
+    assert publisher.calls == []
     assert await read_all(begin(manager, FakeSource.of(LARGE))) == LARGE
+    assert await left(manager, folder) == []
 
 
-async def test_a_folder_that_is_gone_is_an_error_not_a_hang(
+async def test_a_folder_that_cannot_be_used_is_an_error_not_a_hang(
     manager: FillManager, folder: Path
 ) -> None:
-    folder.rmdir()
+    (folder / "domain").write_text("in the way")
     error = await failure(begin(manager, FakeSource.of(SMALL)))
     assert error.status == 500
 
@@ -501,15 +498,30 @@ async def test_a_large_file_is_not_held_in_memory(
     fill = manager.start("domain", source.blob, source, claim=None)
 
     async def drain() -> int:
-        fill.attach()
-        count = 0
-        async for piece in fill.read(0, source.size):
-            count += len(piece)
-        fill.detach()
-        return count
+        with fill.reader(0, source.size) as reader:
+            return sum([len(piece) async for piece in reader.pieces()])
 
     counts = await asyncio.gather(*(drain() for _ in range(4)))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert counts == [source.size] * 4
     assert peak < 16 * MIB
+
+
+async def test_a_rate_limit_that_ends_soon_is_waited_out(
+    manager: FillManager,
+) -> None:
+    busy = Attempt(refuse=UpstreamBusy("Slow down.", retry_after=0))
+    source = FakeSource.of(LARGE, Attempt(cut=MIB), busy, busy, busy, busy, busy, Attempt())
+    assert await read_all(begin(manager, source)) == LARGE
+    assert source.opened[1:] == [(MIB, len(LARGE))] * 6
+
+
+@pytest.mark.parametrize("retry_after", [None, 9])
+async def test_a_rate_limit_that_no_client_waits_for_is_passed_on(
+    manager: FillManager, retry_after: int | None
+) -> None:
+    busy = UpstreamBusy("Slow down.", retry_after=retry_after)
+    source = FakeSource.of(LARGE, Attempt(cut=MIB), Attempt(refuse=busy))
+    assert await failure(begin(manager, source), 2 * MIB) is busy
+    assert len(source.opened) == 2

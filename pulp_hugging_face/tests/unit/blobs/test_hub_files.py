@@ -169,12 +169,10 @@ async def test_a_corrupt_large_file_breaks_its_readers(
 ) -> None:
     filler.hub.fault("corrupt", kind="cdn_get", after=100)
     fill = filler.begin(BIG)
-    fill.attach()
     received = 0
-    with pytest.raises(UpstreamInvalid):
-        async for piece in fill.read(0, fill.blob.size):
+    with fill.reader(0, fill.blob.size) as reader, pytest.raises(UpstreamInvalid):
+        async for piece in reader.pieces():
             received += len(piece)
-    fill.detach()
     assert received < fill.blob.size and publisher.calls == []
 
 
@@ -196,8 +194,6 @@ async def test_a_gated_file_needs_the_right_token(filler: Filler) -> None:
 
 
 async def test_a_file_that_is_gone_is_no_entry(filler: Filler) -> None:
-    fill = filler.begin(LFS)
-    await ended(fill)
     filler.hub.fault(
         "status", kind="resolve_get", status=404, headers={"X-Error-Code": "EntryNotFound"}
     )

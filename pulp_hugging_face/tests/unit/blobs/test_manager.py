@@ -1,17 +1,15 @@
 """One fill per blob of a domain in a process, and tidiness."""
 
 import asyncio
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from pulp_hugging_face.blobs.manager import FOLDER, FillManager
-from pulp_hugging_face.blobs.partial import SUFFIX, PartialFile, remove_abandoned
+from pulp_hugging_face.blobs.fill import AlreadyHeld, Fill
+from pulp_hugging_face.blobs.manager import FillManager
 from pulp_hugging_face.hub.errors import EntryNotFound, HubError, UpstreamUnavailable
 
-from .sources import MIB, Attempt, FakeSource, Publisher, lfs, pattern, read_all
+from .sources import Attempt, FakeSource, Publisher, left, lfs, names, pattern, read_all
 from .test_fill import ended
 
 pytestmark = pytest.mark.asyncio
@@ -81,7 +79,7 @@ async def test_readers_are_told_when_the_server_stops(
     await manager.close()
     with pytest.raises(UpstreamUnavailable):
         await reader
-    assert publisher.calls == [] and list(folder.iterdir()) == []
+    assert publisher.calls == [] and names(folder) == []
 
 
 async def test_many_blobs_at_once(manager: FillManager, publisher: Publisher) -> None:
@@ -106,77 +104,36 @@ async def test_one_failure_of_many_harms_no_other(manager: FillManager) -> None:
     assert results == contents[:5] + contents[6:]
 
 
-# Partial files.
-
-
-def leftover(folder: Path, name: str, size: int = 10) -> Path:
-    path = folder / (name + SUFFIX)
-    path.write_bytes(b"x" * size)
-    return path
-
-
-async def test_what_dead_processes_left_is_removed_at_the_start(
-    tmp_path: Path, publisher: Publisher
-) -> None:
-    folder = tmp_path / FOLDER
-    folder.mkdir()
-    leftover(folder, "a")
-    other = folder / "not-ours.txt"
-    other.write_bytes(b"x")
-    manager = FillManager(tmp_path, publisher)
-    await manager.open()
-    assert list(folder.iterdir()) == [other]
-    await manager.close()
-
-
 async def test_the_folder_is_private(manager: FillManager, folder: Path) -> None:
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
-HOLD = """
-import fcntl, os, sys, time
-fd = os.open(sys.argv[1], os.O_RDWR)
-fcntl.flock(fd, fcntl.LOCK_EX)
-print("locked", flush=True)
-sys.stdin.read()
-"""
-
-
-async def test_a_file_of_a_living_process_is_left_alone(tmp_path: Path) -> None:
-    alive, dead = leftover(tmp_path, "alive"), leftover(tmp_path, "dead", 1000)
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(alive)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    with process:
-        assert process.stdout is not None and process.stdout.readline() == b"locked\n"
-        assert remove_abandoned(tmp_path) == 1000
-        assert alive.exists() and not dead.exists()
-        process.kill()
-    assert remove_abandoned(tmp_path) == 10
-    assert not alive.exists()
-
-
-async def test_a_file_in_use_here_is_left_alone(manager: FillManager, folder: Path) -> None:
+async def test_late_claims_are_noted_too(manager: FillManager, publisher: Publisher) -> None:
+    """Whoever joins while the file is being published comes too late for that."""
     go_on = asyncio.Event()
-    source = FakeSource.of(CONTENT, Attempt(hold=go_on, at=100))
-    fill = manager.start("domain", BLOB, source, claim=None)
-    while fill.position < 100:
+    publish = publisher.publish
+
+    async def slowly(fill: Fill, path: Path, sha256: str) -> bool:
+        done = await publish(fill, path, sha256)
+        await go_on.wait()
+        return done
+
+    publisher.publish = slowly  # type: ignore[method-assign]
+    fill = manager.start("domain", BLOB, FakeSource.of(CONTENT), claim="a")
+    while not publisher.calls:
         await asyncio.sleep(0.001)
-    assert remove_abandoned(folder) == 0
+    assert manager.start("domain", BLOB, FakeSource.of(CONTENT), claim="b") is fill
     go_on.set()
-    assert await read_all(fill) == CONTENT
+    await ended(fill)
+    assert publisher.adopted == [frozenset({"a", "b"})]
 
 
-async def test_two_files_of_one_blob_do_not_meet(tmp_path: Path) -> None:
-    """Two processes may fill the same blob."""
-    files = [PartialFile(tmp_path, BLOB) for _ in range(2)]
-    for number, file in enumerate(files):
-        file.write(0, bytes([number]) * MIB)
-    for number, file in enumerate(files):
-        assert file.read(0, 10) == bytes([number]) * 10
-        assert file.path.stat().st_mode & 0o777 == 0o600
-        file.remove()
-        file.remove()
-        assert file.read(MIB - 1, 10) == bytes([number])
-        file.close()
-    assert list(tmp_path.iterdir()) == []
+async def test_what_was_published_meanwhile_is_not_fetched(
+    manager: FillManager, publisher: Publisher, folder: Path
+) -> None:
+    """Between a look for the blob and its fill, another process may have published it."""
+    await ended(manager.start("domain", BLOB, FakeSource.of(CONTENT), claim="a"))
+    source = FakeSource.of(CONTENT)
+    with pytest.raises(AlreadyHeld):
+        await read_all(manager.start("domain", BLOB, source, claim="a"))
+    assert source.opened == [] and await left(manager, folder) == []

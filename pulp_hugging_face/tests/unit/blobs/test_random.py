@@ -7,11 +7,11 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pulp_hugging_face.blobs.fill import VERIFY_FIRST
-from pulp_hugging_face.blobs.manager import FillManager
+from pulp_hugging_face.blobs.manager import FOLDER, FillManager
+from pulp_hugging_face.blobs.work import VERIFY_FIRST
 from pulp_hugging_face.hub.errors import HubError, UpstreamUnavailable
 
-from .sources import MIB, Attempt, FakeSource, Publisher, lfs, pattern, read_all, regular
+from .sources import MIB, Attempt, FakeSource, Publisher, lfs, names, pattern, read_all, regular
 
 SIZES = [1, 2, 1000, 65_536, VERIFY_FIRST, VERIFY_FIRST + 1, VERIFY_FIRST + 2 * MIB + 7]
 CONTENTS = {size: pattern(size, size) for size in SIZES}
@@ -51,10 +51,9 @@ async def run(
         fill = manager.start("domain", blob, source, claim="a", retries=9)
         readers = [asyncio.create_task(read_all(fill, start, stop)) for start, stop in parts]
         results = await asyncio.gather(*readers, return_exceptions=True)
-        while not fill.done:
-            await fill._changed.wait()
+        await fill.ended()
         await manager.close()
-        assert list((Path(name) / "hugging_face_fills").iterdir()) == []
+        assert not publisher.calls or names(Path(name) / FOLDER) == []
         return results, publisher
 
 

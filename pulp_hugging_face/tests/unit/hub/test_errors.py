@@ -124,7 +124,7 @@ def test_a_missing_file_carries_the_commit() -> None:
         ("", 401, InvalidCredentials.SENTENCE, InvalidCredentials),
         ("", 401, "Invalid username or password.", RepoNotFound),
         ("", 401, "", RepoNotFound),
-        ("", 403, "", Forbidden),
+        ("", 403, "No.", Forbidden),
         ("SomethingNew", 403, "No.", Forbidden),
     ],
 )

@@ -35,7 +35,7 @@ COMMON = {
     "Accept-Ranges": "bytes",
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": (
-        "X-Repo-Commit,X-Request-Id,X-Error-Code,X-Error-Message,X-Total-Count,"
+        "X-Repo-Commit,X-Request-Id,X-Error-Code,X-Error-Message,X-Total-Count,X-HF-Warning,"
         "ETag,Link,Accept-Ranges,Content-Range,X-Linked-Size,X-Linked-ETag"
     ),
     "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -121,6 +121,13 @@ def test_headers_of_a_missing_file_name_the_commit() -> None:
         "X-Error-Message": '"x" does not exist',
         "X-Repo-Commit": COMMIT,
     }
+
+
+def test_who_is_not_known_is_told_how_to_say_it() -> None:
+    """RFC 9110, 15.5.2; and a 403 is final."""
+    for status, scheme in ((401, "Bearer"), (403, ""), (404, "")):
+        headers = error_headers(RepoNotFound("Who are you?", status=status))
+        assert headers.get("WWW-Authenticate", "").partition(" ")[0] == scheme
 
 
 def test_headers_of_a_busy_upstream_say_when_to_come_back() -> None:

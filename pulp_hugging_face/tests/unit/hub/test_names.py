@@ -118,7 +118,7 @@ def test_a_repository_in_file_and_api_urls(kind: RepoType, path: str, api_path: 
     assert RepoType.from_plural(api_path.split("/")[1]) is kind
 
 
-@pytest.mark.parametrize("word", ["model", "kernels", "buckets", "Models", "", "api"])
+@pytest.mark.parametrize("word", ["model", "buckets", "Models", "", "api"])
 def test_other_words_are_no_type(word: str) -> None:
     assert RepoType.from_plural(word) is None
 
@@ -151,6 +151,7 @@ def test_only_a_full_lower_case_commit_id_is_one(revision: str, sha: bool) -> No
         ("refs/tags/v1.0", "refs/tags/v1.0"),
         ("refs/pr/1", "refs/pr/1"),
         ("refs/convert/parquet", "refs/convert/parquet"),
+        ("~parquet", "refs/convert/parquet"),
         (SHA, SHA),
         ("v1.0-rc+1", "v1.0-rc+1"),
         ("branch with space", "branch with space"),
@@ -177,6 +178,7 @@ def test_a_revision_has_one_name(given_name: str, name: str) -> None:
         "a\x7f",
         "x.lock",
         "refs/heads/",
+        "~",
         "r" * 501,
         "main\r\nX: y",
     ],

@@ -104,3 +104,11 @@ def test_the_link_is_absolute_and_keeps_the_query(query: list[tuple[str, str]], 
     url = urlsplit(match[1])
     assert f"{url.scheme}://{url.netloc}{url.path}" == BASE
     assert parse_qsl(url.query, keep_blank_values=True) == [*query, ("cursor", cursor)]
+
+
+@given(paths)
+def test_pages_of_the_hub_go_on_with_ours(path: str) -> None:
+    """As they must when the Hub goes away between two pages of an expanded listing."""
+    inner = json.dumps({"file_name": path, "tree_oid": "0" * 40}).encode()
+    cursor = base64.b64encode(base64.b64encode(inner) + b":50").decode()
+    assert decode_cursor(cursor) == path

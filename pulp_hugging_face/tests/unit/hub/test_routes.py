@@ -10,9 +10,18 @@ from hypothesis import strategies as st
 from pulp_hugging_face.hub.names import InvalidName, RepoId, RepoType, quote_path, quote_revision
 from pulp_hugging_face.hub.routes import (
     AgentHarnesses,
+    AuthCheck,
+    BucketFile,
+    BucketPaths,
+    Commits,
+    Credentials,
+    Git,
     Home,
     Info,
+    ListRepos,
+    PassThrough,
     PathsInfo,
+    Raw,
     Refs,
     RepoRoute,
     Resolve,
@@ -20,7 +29,8 @@ from pulp_hugging_face.hub.routes import (
     Telemetry,
     TreeListing,
     Unknown,
-    XetToken,
+    ValidateYaml,
+    WhoAmI,
     parse,
 )
 
@@ -86,8 +96,17 @@ def test_addresses_of_files(raw: str, route: Route) -> None:
         ("/api/datasets/squad/paths-info/refs%2Fpr%2F1", PathsInfo(SQUAD, "refs/pr/1")),
         ("/api/models/org/repo/refs", Refs(ORG)),
         ("/api/models/gpt2/refs", Refs(GPT2)),
-        ("/api/models/gpt2/xet-read-token/main", XetToken(GPT2)),
-        (f"/api/datasets/org/repo/xet-write-token/{SHA}", XetToken(DATASET)),
+        ("/api/models/gpt2/xet-read-token/main", Credentials("xet-read-token")),
+        (f"/api/datasets/org/repo/xet-write-token/{SHA}", Credentials("xet-write-token")),
+        ("/api/models/org/repo/jwt", Credentials("jwt")),
+        ("/api/models/org/repo/commits/main", Commits(ORG, "main")),
+        ("/api/models/gpt2/commits/refs%2Fpr%2F1", Commits(GPT2, "refs/pr/1")),
+        ("/api/models/org/repo/auth-check", AuthCheck(ORG)),
+        ("/api/datasets/squad/auth-check/write", AuthCheck(SQUAD, write=True)),
+        ("/api/models", ListRepos(RepoType.MODEL)),
+        ("/api/spaces/", ListRepos(RepoType.SPACE)),
+        ("/api/whoami-v2", WhoAmI()),
+        ("/api/validate-yaml", ValidateYaml()),
         ("/api/agent-harnesses", AgentHarnesses()),
         ("/api/telemetry/hf_hub/snapshot_download", Telemetry()),
         ("", Home()),
@@ -100,26 +119,49 @@ def test_addresses_of_the_api(raw: str, route: Route) -> None:
 
 
 @pytest.mark.parametrize(
-    "raw",
+    ("raw", "route"),
     [
-        "/api/whoami-v2",
-        "/api",
-        "/api/models",
-        "/api/kernels/org/x",
-        "/api/resolve-cache",
-        "/api/resolve-cache/models/org/repo/main/x",
-        f"/api/resolve-cache/models/org/repo/{SHA}",
-        "/api/models/org/repo/commits/main",
-        "/api/models/org/repo/revision/main/extra",
-        "/api/models/org/repo/paths-info/main/extra",
-        "/api/models/org/repo/tree",
-        "/api/models/gpt2/commits/main",
-        "/api/repos/create",
+        ("/api", PassThrough()),
+        ("/api/daily_papers", PassThrough()),
+        ("/papers/2401.00001.md", PassThrough()),
+        ("/api/settings/webhooks", PassThrough()),
+        ("/api/repos/create", PassThrough()),
+        ("/api/models-tags-by-type", PassThrough(shared=True)),
+        ("/api/buckets/org/b/tree/x", PassThrough(shared=True)),
+        ("/api/buckets/org/b/paths-info", BucketPaths("org/b")),
+        ("/api/buckets/org/b/xet-read-token", Credentials("xet-read-token")),
+        ("/api/users/x/%6Awt", Credentials("jwt")),
+        ("/api/spaces/semantic-search", PassThrough(shared=True)),
+        ("/api/spaces/zero-gpu/quota", PassThrough()),
+        ("/api/spaces/hardware", PassThrough()),
+        ("/api/models/org/repo/tree", PassThrough(repo=ORG)),
+        ("/api/models/org/repo/user-access-request/pending", PassThrough(repo=ORG)),
+        ("/api/models/org/repo/discussions", PassThrough(shared=True, repo=ORG)),
+        ("/api/models/gpt2/discussions/1", PassThrough(shared=True, repo=GPT2)),
+        ("/api/datasets/squad/parquet/a/train", PassThrough(shared=True, repo=SQUAD)),
+        ("/api/models/org/repo/revision/main/extra", PassThrough(shared=True, repo=ORG)),
+        ("/api/models/org/repo/paths-info/main/extra", PassThrough(shared=True, repo=ORG)),
     ],
 )
-def test_other_addresses_below_api_are_unknown_to_the_api(raw: str) -> None:
-    route = parse(raw)
-    assert isinstance(route, Unknown) and route.api
+def test_other_addresses_below_api_are_passed_through(raw: str, route: Route) -> None:
+    """With the remote's own token only where they show content of repositories."""
+    assert parse(raw) == route
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "/api/users/%2e%2e/settings",
+        "/api/users/../settings",
+        "/api/collections/a%2F..%2Fb",
+        "/api/models/org/repo/discussions/%2E%2E/%2E%2E/jwt",
+        "/api/papers/a%00b",
+        "/api/./settings",
+    ],
+)
+def test_addresses_that_lead_elsewhere_are_not_passed_through(raw: str) -> None:
+    with pytest.raises(InvalidName):
+        parse(raw)
 
 
 @pytest.mark.parametrize(
@@ -128,17 +170,40 @@ def test_other_addresses_below_api_are_unknown_to_the_api(raw: str) -> None:
         "/org/repo",
         "/gpt2",
         "/org/repo/blob/main/x",
-        "/org/repo.git/info/refs",
         "/a/b/c/resolve/x/y",
         "/org/repo/resolve/main",
-        "/kernels/org/x/resolve/main/y",
         "/datasets",
         "/favicon.ico",
+        "/papers/2401.00001",
+        "/papers/x/y.md",
+        "/buckets/org/b/x",
+        "/buckets/org",
+        "/api/resolve-cache",
+        "/api/resolve-cache/models/org/repo/main/x",
+        f"/api/resolve-cache/models/org/repo/{SHA}",
     ],
 )
 def test_addresses_that_are_no_file_are_unknown(raw: str) -> None:
-    route = parse(raw)
-    assert isinstance(route, Unknown) and not route.api
+    assert parse(raw) == Unknown()
+
+
+@pytest.mark.parametrize(
+    ("raw", "route"),
+    [
+        ("/org/repo/raw/main/config.json", Raw(ORG, "main", "config.json")),
+        ("/datasets/squad/raw/refs%2Fpr%2F1/a/b", Raw(SQUAD, "refs/pr/1", "a/b")),
+        ("/gpt2/raw/main/resolve/main/x", Raw(GPT2, "main", "resolve/main/x")),
+        ("/buckets/org/b/resolve/a/b%20c.bin", BucketFile("org/b", "a/b c.bin")),
+        ("/buckets/org/b/resolve/a%2Fb.bin", BucketFile("org/b", "a/b.bin")),
+        ("/org/repo.git/info/refs", Git()),
+        ("/datasets/org/repo/info/refs", Git()),
+        ("/gpt2/git-upload-pack", Git()),
+        ("/org/repo.git/info/lfs/objects/batch", Git()),
+        ("/org/repo/resolve/main/info/refs", Resolve(ORG, "main", "info/refs")),
+    ],
+)
+def test_other_addresses_of_files(raw: str, route: Route) -> None:
+    assert parse(raw) == route
 
 
 def test_a_file_of_a_legacy_id_under_the_api_form_is_a_repository() -> None:

@@ -33,7 +33,7 @@ Serving = Callable[..., Awaitable[Client]]
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     """Broken transfers are taken up again at once."""
-    monkeypatch.setattr("pulp_hugging_face.blobs.fill._BACKOFF", 0)
+    monkeypatch.setattr("pulp_hugging_face.blobs.transfer.BACKOFF", 0)
 
 
 @pytest_asyncio.fixture

@@ -25,7 +25,7 @@ async def ask(client: Client, target: str, **headers: str) -> Any:
 async def truth(hub: FixtureHub, target: str) -> Any:
     url = URL(f"{hub.url}/api/{target}", encoded=True)
     async with aiohttp.ClientSession() as session, session.get(url) as answer:
-        return await answer.json()
+        return json.loads((await answer.text()).replace(hub.url, f"http://pulp.test:24816{P}"))
 
 
 def without_xet(item: dict[str, Any]) -> dict[str, Any]:
@@ -131,7 +131,7 @@ async def test_paths_info_of_a_form_and_of_json(
 
 @pytest.mark.parametrize(
     "body", [b"", b"nonsense", b"[]", b"5", b'{"paths": 5}', b'{"paths": [5]}', b'{"paths": {}}',
-             b'{"x": 1}', json.dumps({"paths": ["x"] * 1001}).encode(),
+             b'{"x": 1}', json.dumps({"paths": ["x"] * 2001}).encode(),
              pytest.param(b'"\xff"', id="not utf-8"),
             pytest.param(b"[" * 100_000, id="nested")]
 )  # fmt: skip

@@ -21,6 +21,7 @@ from pulp_hugging_face.hub.errors import (
     UpstreamTimeout,
 )
 from pulp_hugging_face.serve.dispatch import caller_of, serve
+from pulp_hugging_face.store.tally import Tallies
 from pulp_hugging_face.store.views import View
 
 pytestmark = pytest.mark.asyncio
@@ -46,6 +47,7 @@ class Raising:
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
+        self.tallies = Tallies(None)  # type: ignore[arg-type]
 
     async def resolve(self, *_: Any) -> Any:
         raise self.error
@@ -83,6 +85,7 @@ async def test_every_error_has_its_answer(error: Exception, status: int, code: s
         assert response.headers.get("X-Repo-Commit") == error.commit
     if isinstance(error, UpstreamBusy):
         assert response.headers["Retry-After"] == "5"
+        assert response.headers["RateLimit"] == '"api";r=0;t=5'
 
 
 async def test_a_moved_repository_is_a_redirect() -> None:

@@ -54,6 +54,19 @@ def test_a_zero_given_explicitly_is_not_a_missing_value():
 @pytest.mark.parametrize(
     ("flags", "environ"),
     [
+        ({"root_distribution": "none"}, {}),
+        ({"root_distribution": ""}, {}),
+        ({}, {"PULP_HF_ROOT_DISTRIBUTION": "none"}),
+    ],
+)
+def test_the_root_can_be_switched_off(flags, environ):
+    assert resolve({}, {}, {}).root_distribution == "huggingface"
+    assert resolve(flags, environ, {}).root_distribution == ""
+
+
+@pytest.mark.parametrize(
+    ("flags", "environ"),
+    [
         ({"redirect_hosts": ["*.A.example", "127.0.0.2"]}, {}),
         ({}, {"PULP_HF_REDIRECT_HOSTS": "*.a.example, 127.0.0.2"}),
         ({}, {"PULP_HF_REDIRECT_HOSTS": "*.a.example 127.0.0.2"}),

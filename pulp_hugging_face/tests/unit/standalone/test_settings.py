@@ -49,6 +49,19 @@ def test_log_level_reaches_the_loggers(data):
     assert values["LOGGING"]["loggers"]["pulp_hugging_face"]["level"] == "DEBUG"
 
 
+def test_by_default_the_default_distribution_is_at_the_root_and_no_proxy_is_trusted(data):
+    values = rendered(data, Database(host="/run", name="p", user="p"))
+    assert values["HUGGING_FACE_ROOT_DISTRIBUTION"] == "huggingface"
+    assert values["HUGGING_FACE_TRUSTED_PROXIES"] == []
+
+
+def test_root_and_proxies_reach_the_settings(data):
+    database = Database(host="/run", name="p", user="p")
+    values = rendered(data, database, root_distribution="", trusted_proxies=("10.0.0.0/8", "unix"))
+    assert values["HUGGING_FACE_ROOT_DISTRIBUTION"] is None
+    assert values["HUGGING_FACE_TRUSTED_PROXIES"] == ["10.0.0.0/8", "unix"]
+
+
 @pytest.mark.parametrize(
     ("url", "expected"),
     [

@@ -23,7 +23,7 @@ from pulp_hugging_face.app import migrations
 from pulp_hugging_face.standalone import binaries, privileges
 
 _KEPT = Path("/var/tmp") / f"pulp-hf-unit-tests-{os.getuid()}"
-_SPEED = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=60")
+_SPEED = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=200")
 
 
 class Cluster:

@@ -2,15 +2,28 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 import pytest_asyncio
+from django.db.models import F
 
-from pulp_hugging_face.hub.errors import GatedRepo, HubError, RepoNotFound, Trouble
+from pulp_hugging_face.app.models import KnownGrant
+from pulp_hugging_face.app.tasks import prune_grants
+from pulp_hugging_face.hub.errors import (
+    GatedRepo,
+    HubError,
+    InvalidCredentials,
+    RepoNotFound,
+    Trouble,
+)
 from pulp_hugging_face.hub.names import RepoId, RepoType
+from pulp_hugging_face.store import grants
 from pulp_hugging_face.store.service import Store
 from pulp_hugging_face.store.views import Caller, View
-from pulp_hugging_face.tests.hub import NOBODY_TOKEN, OWNER_TOKEN, FixtureHub
+from pulp_hugging_face.tests.hub import NOBODY_TOKEN, OWNER_TOKEN, FixtureHub, UserSpec
 
 from .fixtures import Makers
 
@@ -18,6 +31,7 @@ pytestmark = pytest.mark.asyncio
 
 ANONYMOUS, NOBODY, OWNER = Caller(), Caller(NOBODY_TOKEN), Caller(OWNER_TOKEN)
 CALLERS = [ANONYMOUS, NOBODY, OWNER]
+OWNER_USER = UserSpec("owner", OWNER_TOKEN, "The Owner", ("org",))
 OK = None
 
 # mode (token of the remote) → repository → what anonymous, nobody and owner get for
@@ -149,20 +163,124 @@ async def test_without_the_upstream_nobody_gets_more_than_before(
             assert content is not None and (issubclass(content, Trouble | RepoNotFound))
 
 
-async def test_a_new_process_without_the_upstream_grants_nothing(
-    cached: View, hub: FixtureHub
+@pytest_asyncio.fixture
+async def other(cached: View) -> AsyncIterator[Store]:
+    """Another process on the same database, which has nothing in memory."""
+    made = Store()
+    await made.open()
+    yield made
+    await made.close()
+
+
+async def test_a_new_process_without_the_upstream_grants_the_same(
+    other: Store, cached: View, hub: FixtureHub
 ) -> None:
-    """Grants of callers live in memory: nobody can say now who the owner is."""
     hub.stop()
-    other = Store()
-    await other.open()
-    try:
-        assert await outcome(other, cached, ANONYMOUS, "org/repo") == YES
-        for caller in CALLERS:
-            _, content = await outcome(other, cached, caller, "org/priv")
+    for repo_id in ("org/repo", "org/priv", "org/gated"):
+        assert await outcome(other, cached, OWNER, repo_id) == YES
+    assert await outcome(other, cached, ANONYMOUS, "org/repo") == YES
+    for caller in (ANONYMOUS, NOBODY):
+        for repo_id in ("org/priv", "org/gated"):
+            _, content = await outcome(other, cached, caller, repo_id)
             assert content is not None and issubclass(content, Trouble | RepoNotFound)
+
+
+async def test_a_grant_that_is_too_old_counts_no_more_without_the_upstream(
+    other: Store, cached: View, hub: FixtureHub, settings: Any
+) -> None:
+    hub.stop()
+    settings.HUGGING_FACE_GRANT_MAX_AGE = 3600
+    await asyncio.to_thread(age_grants, 3500)
+    assert await outcome(other, cached, OWNER, "org/priv") == YES
+    await asyncio.to_thread(age_grants, 200)
+    await asyncio.sleep(grants.TRUST)
+    for repo_id in ("org/priv", "org/gated"):
+        _, content = await outcome(other, cached, OWNER, repo_id)
+        assert content is not None and issubclass(content, Trouble)
+    assert await outcome(other, cached, OWNER, "org/repo") == YES
+    hub.start()
+
+
+def age_grants(seconds: float) -> None:
+    KnownGrant.objects.update(granted_at=F("granted_at") - timedelta(seconds=seconds))
+
+
+async def test_what_one_process_finds_revoked_ends_in_the_others(
+    store: Store, other: Store, cached: View, hub: FixtureHub, settings: Any
+) -> None:
+    assert await outcome(other, cached, OWNER, "org/gated") == YES
+    hub.update_repo("org/gated", readers=[])
+    settings.HUGGING_FACE_GRANT_TTL = 0
+    try:
+        assert await outcome(store, cached, OWNER, "org/gated") == LOOK
+        hub.stop()
+        await asyncio.sleep(grants.TRUST)
+        _, content = await outcome(other, cached, OWNER, "org/gated")
+        assert content is not None and issubclass(content, Trouble)
     finally:
-        await other.close()
+        hub.start()
+        hub.load("standard")
+
+
+async def test_a_token_that_is_revoked_loses_everything(
+    store: Store, cached: View, hub: FixtureHub, settings: Any
+) -> None:
+    settings.HUGGING_FACE_GRANT_TTL = 0
+    hub.revoke_token(OWNER_TOKEN)
+    try:
+        _, content = await outcome(store, cached, OWNER, "org/gated")
+        assert content is InvalidCredentials
+        assert not await asyncio.to_thread(KnownGrant.objects.filter(remote=cached.remote.pk).count)
+    finally:
+        hub.add_users(OWNER_USER)
+
+
+async def test_no_token_is_in_the_database(cached: View) -> None:
+    rows = await asyncio.to_thread(lambda: list(KnownGrant.objects.values_list("token_hash")))
+    assert rows and all(OWNER_TOKEN not in row[0] and len(row[0]) == 64 for row in rows)
+
+
+async def test_a_grant_of_another_upstream_says_nothing(
+    store: Store, makers: Makers, cached: View
+) -> None:
+    """An administrator corrects the address while answers are still on their way."""
+    remote = cached.remote
+    moved = replace(remote, config=replace(remote.config, url="https://hub.example"))
+    access = store._access
+    assert access.identity(remote, OWNER) != access.identity(moved, OWNER)
+
+
+async def test_a_private_repository_can_be_gated_as_well(
+    store: Store, makers: Makers, hub: FixtureHub
+) -> None:
+    """Who may know of it need not have its files, whether they are held or not."""
+    view = await asyncio.to_thread(lambda: makers.view(token_mode="client", metadata_ttl=600))
+    hub.update_repo("org/priv", gated="manual")
+    try:
+        assert await outcome(store, view, OWNER, "org/priv") == YES
+        assert {entry.kind for entry in hub.log()} >= {"resolve_head"}
+    finally:
+        hub.load("standard")
+
+
+async def test_a_login_page_grants_nothing(store: Store, makers: Makers, hub: FixtureHub) -> None:
+    view = await asyncio.to_thread(lambda: makers.view(token_mode="client", metadata_ttl=600))
+    assert await outcome(store, view, ANONYMOUS, "org/gated") == LOOK
+    hub.fault("redirect_to", kind="resolve_head", location="/login")
+    for caller in (ANONYMOUS, OWNER):
+        _, content = await outcome(store, view, caller, "org/gated")
+        assert content is not None and issubclass(content, Trouble)
+    hub.clear_faults()
+    assert await outcome(store, view, NOBODY, "org/gated") == LOOK
+
+
+async def test_old_grants_are_removed(cached: View) -> None:
+    count = KnownGrant.objects.filter(remote=cached.remote.pk).count
+    assert await asyncio.to_thread(prune_grants) == 0
+    kept = await asyncio.to_thread(count)
+    await asyncio.to_thread(age_grants, 8 * 24 * 3600)
+    assert await asyncio.to_thread(prune_grants) >= kept > 0
+    assert await asyncio.to_thread(count) == 0
 
 
 async def test_a_gated_repository_that_opens_is_open_when_it_is_asked_for_again(

@@ -115,7 +115,8 @@ async def test_a_distribution_without_a_remote_answers_by_itself(
         await store.resolve(view, Caller(), REPO, "nope")
     with pytest.raises(RepoNotFound):
         await store.resolve(view, Caller(), OTHER, "main")
-    refs = await store.refs(view, Caller(), REPO)
+    refs, stale = await store.refs(view, Caller(), REPO)
+    assert not stale
     assert [item["name"] for item in refs["branches"]] == ["both", "main"]
 
 
@@ -128,8 +129,8 @@ async def test_an_empty_distribution_has_no_repository(store: Store, makers: Mak
 
 
 async def find(distributions: Distributions, path: str) -> str | None:
-    view = await distributions.find(f"/pulp/content/{path}")
-    return view.base_path if view else None
+    found = await distributions.find(f"/pulp/content/{path}")
+    return found.view.base_path if found else None
 
 
 @pytest.fixture
@@ -175,8 +176,9 @@ async def test_a_change_is_noticed_soon(store: Store, makers: Makers) -> None:
     base = uuid.uuid4().hex
     made = await asyncio.to_thread(lambda: makers.distribution(base, remote=remote))
     distributions = store.distributions
-    view = await distributions.find(f"/pulp/content/{base}/x")
-    assert view is not None and view.remote is not None and view.remote.config.token is None
+    found = await distributions.find(f"/pulp/content/{base}/x")
+    assert found is not None and found.view.remote is not None
+    assert found.view.remote.config.token is None
     await asyncio.sleep(0.2)  # until it listens
     remote.hf_token = "hf_new"
     await asyncio.to_thread(remote.save)
@@ -186,9 +188,9 @@ async def test_a_change_is_noticed_soon(store: Store, makers: Makers) -> None:
 
 async def eventually(distributions: Distributions, base: str, token: str) -> None:
     for _ in range(500):
-        view = await distributions.find(f"/pulp/content/{base}/x")
-        assert view is not None and view.remote is not None
-        if view.remote.config.token == token:
+        found = await distributions.find(f"/pulp/content/{base}/x")
+        assert found is not None and found.view.remote is not None
+        if found.view.remote.config.token == token:
             return
         await asyncio.sleep(0.01)
     pytest.fail("the change was not noticed")

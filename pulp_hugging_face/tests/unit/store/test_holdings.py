@@ -11,7 +11,8 @@ from pulpcore.plugin.models import Artifact, ContentArtifact, Domain, RemoteArti
 from pulp_hugging_face.app.models import Blob, Commit
 from pulp_hugging_face.hub.digests import BlobId
 from pulp_hugging_face.store.db import Database
-from pulp_hugging_face.store.holdings import Claim, Holdings, publish_blob, write_claims
+from pulp_hugging_face.store.holdings import Claim, Holdings, write_claims, write_down
+from pulp_hugging_face.store.publish import Publisher
 from pulp_hugging_face.store.views import View
 
 from .fixtures import Makers
@@ -45,9 +46,10 @@ class Bench:
         return path
 
     async def publish(self, *claims: Claim, blob: BlobId = BLOB) -> None:
-        await self.database.call(
-            publish_blob, blob, self.verified(), SHA256, list(claims), domain=self.domain.name
-        )
+        publisher = Publisher(self.database)
+        path, domain = self.verified(), self.domain.name
+        await publisher.publish(path, blob.size, SHA256, domain, write_down, blob, list(claims))
+        publisher.close()
 
     async def write(self, claims: dict[Claim, uuid.UUID]) -> None:
         await self.database.call(write_claims, claims, domain=self.domain.name)
@@ -151,6 +153,46 @@ async def test_bytes_that_vanished_from_the_storage_are_put_back(
     assert (tmp_path / "media" / again.name).read_bytes() == CONTENT
 
 
+@pytest.mark.parametrize("known", [True, False])
+async def test_bytes_that_were_cut_short_in_the_storage_are_replaced(
+    bench: Bench, database: Database, domain: Domain, tmp_path: Path, known: bool
+) -> None:
+    """By a crash while they were copied, with or without a row that speaks of them."""
+    claim = bench.claim(await bench.commit())
+    path = tmp_path / "media" / "artifact" / str(domain.pk) / SHA256[:2] / SHA256[2:]
+    if known:
+        await bench.publish(claim)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(CONTENT[:5])
+    await bench.publish(claim)
+    held = await Holdings(database).find(domain.pk, BLOB, claim)
+    assert held is not None and tmp_path / "media" / held.name == path
+    assert path.read_bytes() == CONTENT
+
+
+async def test_other_digests_are_computed_where_pulp_wants_them(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Artifact, "DIGEST_FIELDS", ["sha256", "md5"])
+    monkeypatch.setattr(Artifact, "FORBIDDEN_DIGESTS", set())
+    monkeypatch.setattr("pulpcore.plugin.pulp_hashlib.new", hashlib.new)
+    commit = await bench.commit()
+    await bench.publish(bench.claim(commit))
+    (row,) = await bench.rows(commit)
+    assert row.artifact.md5 == hashlib.md5(CONTENT).hexdigest()
+
+
+async def test_a_server_that_stops_does_not_go_on_uploading(
+    bench: Bench, database: Database
+) -> None:
+    publisher, path = Publisher(database), bench.verified()
+    publisher._stopping.set()
+    with pytest.raises(OSError, match="stopping"):
+        await publisher.publish(path, len(CONTENT), SHA256, bench.domain.name, write_down, BLOB, [])
+    publisher.close()
+    assert await asyncio.to_thread(Artifact.objects.filter(pulp_domain=bench.domain).count) == 0
+
+
 async def artifact_of(bench: Bench, database: Database, domain: Domain) -> uuid.UUID:
     claim = bench.claim(await bench.commit(), "first")
     await bench.publish(claim)
@@ -172,6 +214,26 @@ async def test_claims_are_written_as_often_as_one_likes(
     assert sorted(row.relative_path[-1] for row in rows) == ["a", "b", "c"]
     remotes = RemoteArtifact.objects.filter(content_artifact__in=[row.pk for row in rows])
     assert await asyncio.to_thread(remotes.count) == 3
+
+
+async def test_two_remotes_may_claim_the_same_file_at_once(bench: Bench, makers: Makers) -> None:
+    """Two caches of one upstream, in one domain, asked within a moment."""
+    commit = await bench.commit()
+    other = (await asyncio.to_thread(makers.view)).remote
+    assert other is not None
+    claims = [bench.claim(commit), bench.claim(commit, remote=other.pk), bench.claim(commit, "b")]
+    await bench.publish(*claims)
+    (artifact,) = {row.artifact_id for row in await bench.rows(commit)}
+    await bench.write(dict.fromkeys(claims, artifact))
+    assert len(await bench.rows(commit)) == 2
+    remotes = await asyncio.to_thread(
+        lambda: sorted(
+            RemoteArtifact.objects.filter(content_artifact__content=commit.pk).values_list(
+                "content_artifact__relative_path", "remote"
+            )
+        )
+    )
+    assert remotes == sorted((claim.relative_path, claim.remote) for claim in claims)
 
 
 async def test_a_commit_removed_under_us_does_not_harm_the_others(

@@ -20,7 +20,13 @@ from pulp_hugging_face.hub.errors import (
 from pulp_hugging_face.hub.names import RepoId, RepoType
 from pulp_hugging_face.store.service import Store
 from pulp_hugging_face.store.views import Caller, View
-from pulp_hugging_face.tests.hub import INVALID_TOKEN, OWNER_TOKEN, FixtureHub, repo
+from pulp_hugging_face.tests.hub import (
+    INVALID_TOKEN,
+    NOBODY_TOKEN,
+    OWNER_TOKEN,
+    FixtureHub,
+    repo,
+)
 
 from .fixtures import Makers
 
@@ -132,7 +138,7 @@ async def test_while_one_asks_again_others_get_the_old_answer(
     first = asyncio.create_task(ask(store, view))
     await asyncio.to_thread(fresh.wait_for_request, "api_info", 2)
     second = await ask(store, view)
-    assert second.commit.sha == old and second.stale
+    assert second.commit.sha == old and not second.stale
     fresh.clear_faults(number)
     assert (await first).commit.sha == new
 
@@ -191,10 +197,12 @@ async def test_an_upstream_in_trouble_is_left_in_peace(
 async def test_trouble_is_told_when_nothing_is_known(
     store: Store, view: View, fresh: FixtureHub, status: int, kind: type[HubError]
 ) -> None:
-    fresh.fault("status", status=status)
-    with pytest.raises(kind):
+    fresh.fault("status", status=status, headers={"Retry-After": "1"})
+    with pytest.raises(kind) as told:
         await ask(store, view)
+    assert told.value.retry_after
     fresh.clear_faults()
+    await asyncio.sleep(told.value.retry_after if status == 429 else 0)
     assert (await ask(store, view)).commit.sha == fresh.sha("org/fresh")
 
 
@@ -369,3 +377,53 @@ async def test_remotes_do_not_share_what_they_know(
     for revision in ("main", sha):
         with pytest.raises(RepoNotFound):
             await ask(store, without, revision, repo=model("org/priv"))
+
+
+async def test_an_answer_to_an_old_token_is_not_written_down_for_a_new_one(
+    store: Store, makers: Makers, hub: FixtureHub
+) -> None:
+    """The administrator changes the token while a question is on its way."""
+    made = await asyncio.to_thread(lambda: makers.view(hf_token=OWNER_TOKEN))
+    assert made.remote is not None
+    pk = made.remote.pk
+    number = hub.fault("hold", kind="api_info")
+    asking = asyncio.create_task(ask(store, made, repo=model("org/priv")))
+    await asyncio.to_thread(hub.wait_for_request, "api_info")
+
+    def change() -> None:
+        remote = HuggingFaceRemote.objects.get(pk=pk)
+        remote.hf_token = NOBODY_TOKEN
+        remote.save()
+
+    await asyncio.to_thread(change)
+    hub.clear_faults(number)
+    with pytest.raises(Trouble):
+        await asking
+    assert not await asyncio.to_thread(KnownRepo.objects.filter(remote_id=pk).exists)
+
+
+async def test_what_a_token_was_refused_changes_nothing_for_those_without(
+    store: Store, makers: Makers, hub: FixtureHub
+) -> None:
+    view = await asyncio.to_thread(lambda: makers.view(token_mode="client"))
+    said = []
+    for caller in (ANYONE, Caller(NOBODY_TOKEN), ANYONE, Caller(NOBODY_TOKEN)):
+        with pytest.raises(RepoNotFound) as refused:
+            await store.resolve(view, caller, model("org/priv"), "main")
+        said.append(refused.value.status)
+    assert said == [401, 404, 401, 404]
+    # Without a token once; with it both ways; the rest is remembered.
+    assert hub.counters().of("api_info") == 3
+
+
+async def test_a_spelling_is_not_told_to_those_who_may_not_know(
+    store: Store, makers: Makers, hub: FixtureHub
+) -> None:
+    view = await asyncio.to_thread(lambda: makers.view(token_mode="client"))
+    owner = Caller(OWNER_TOKEN)
+    await store.resolve(view, owner, model("org/priv"), "main")
+    hub.stop()
+    with pytest.raises(RepoMoved):
+        await store.resolve(view, owner, model("Org/Priv"), "main")
+    with pytest.raises(Trouble):
+        await store.resolve(view, ANYONE, model("Org/Priv"), "main")

@@ -175,3 +175,18 @@ async def test_closing_stops_everything() -> None:
         asyncio.CancelledError
     )
     assert job.ended == 0
+
+
+def test_weights_bound_what_is_remembered() -> None:
+    lru: Lru[str, str] = Lru(10, len)
+    lru.put("a", "xxxx")
+    lru.put("b", "xxxx")
+    lru.put("c", "xxxx")
+    assert [lru.get(key) for key in "abc"] == [None, "xxxx", "xxxx"]
+    lru.put("b", "x")
+    lru.put("d", "xxxxx")
+    assert [lru.get(key) for key in "bcd"] == ["x", "xxxx", "xxxxx"]
+    lru.put("e", "x" * 11)
+    assert len(lru) == 0
+    lru.put("f", "x" * 10)
+    assert lru.get("f") is not None

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pulpcore.plugin.models import Domain
 
-from pulp_hugging_face.app.models import Commit
+from pulp_hugging_face.app.models import Commit, Tree
 from pulp_hugging_face.hub.errors import EntryNotFound
 from pulp_hugging_face.hub.manifest import (
     PAGE_ENTRIES,
@@ -259,3 +259,24 @@ async def test_a_commit_is_listed_once_for_all_who_ask(
     assert hub.counters().kinds == {"api_tree": 2}
     await trees.close()
     await egress.close()
+
+
+async def test_a_directory_that_is_removed_while_it_is_read_is_listed_anew(
+    database: Database, domain: Domain, settings: Any
+) -> None:
+    """Its index is remembered, its pages are gone: that is not an empty directory."""
+    settings.HUGGING_FACE_TREE_CACHE_ENTRIES = 10
+    listing = [file(f"f-{n:06}", n) for n in range(PAGE_ENTRIES + 10)]
+    commit, trees = await held(database, domain, listing), Trees(database)
+    assert await trees.entry(domain.pk, commit, "f-000000")
+    await database.call(Tree.objects.filter(pulp_domain=domain).delete)
+    with pytest.raises(NotListed):
+        await trees.entry(domain.pk, commit, "f-000000")
+    trees = Trees(database)
+    commit = await held(database, domain, listing)
+    walk = trees.walk(domain.pk, await trees.entry(domain.pk, commit, ""), recursive=False)
+    assert (await anext(walk)).path == "f-000000"
+    await database.call(Tree.objects.filter(pulp_domain=domain).delete)
+    with pytest.raises(NotListed):
+        async for _ in walk:
+            pass

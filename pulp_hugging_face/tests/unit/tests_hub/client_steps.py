@@ -107,5 +107,118 @@ def ranges():
     return [block, tail, sorted(fs.glob("datasets/org/ds/**/*.csv"))]
 
 
+def kernel():
+    name = "kernels-org/activation"
+    info = api.kernel_info(name, revision="v1")
+    refs = api.list_repo_refs(name, repo_type="kernel")
+    return {
+        "info": [info.id, info.author, info.sha, info.downloads, info.likes],
+        "tags": [ref.name for ref in refs.tags],
+        "files": tree_digests(snapshot(name, repo_type="kernel", revision="v1")),
+    }
+
+
+def shapes(name, **where):
+    found = api.get_sharded_safetensors_metadata(name, **where)
+    tensors = [file.tensors for file in found.files_metadata.values()]
+    return [{key: one.shape for each in tensors for key, one in each.items()}, found.metadata]
+
+
+def shards():
+    index = "text encoder/model.safetensors.index.json"
+    return {"sharded": shapes("org/sharded"), "mixture": shapes("org/mixture", filename=index)}
+
+
+def community():
+    discussions = list(api.get_repo_discussions("org/repo"))
+    details = api.get_discussion_details("org/repo", 1)
+    collections = list(api.list_collections())
+    collection = api.get_collection(collections[0].slug)
+    paper = api.paper_info("2401.00001")
+    user = api.get_user_overview("owner")
+    members = api.list_organization_members("org")
+    return {
+        "discussions": [[d.num, d.is_pull_request, d.author] for d in discussions],
+        "details": [details.target_branch, [e.type for e in details.events], bool(details.diff)],
+        "likers": [liker.username for liker in api.list_repo_likers("org/repo")],
+        "collections": [each.title for each in collections],
+        "collection": [len(collection.items), collection.items[0].note[:4]],
+        "papers": [found.id for found in api.list_papers(query="attention")],
+        "paper": [paper.title, paper.submitted_by.username, [m.id for m in paper.linked_models]],
+        "daily": [found.id for found in api.list_daily_papers()],
+        "read": api.read_paper("2401.00001").splitlines()[0],
+        "user": [user.username, user.fullname, [org.name for org in user.orgs]],
+        "org": [api.get_organization_overview("org").name, [m.username for m in members]],
+        "checked": [refusal(api.auth_check, "org/repo"),
+                    refusal(api.auth_check, "org/repo", write=True)],
+    }  # fmt: skip
+
+
+def mine():
+    jobs = [[job.owner.name, job.status.stage] for job in api.list_jobs()]
+    assert api.inspect_job(job_id=next(iter(api.list_jobs())).id).owner.name == "owner"
+    return {
+        "webhooks": [hook.secret for hook in api.list_webhooks()],
+        "jobs": jobs,
+        "repos": [found.id for found in api.list_user_repos()],
+        "likes": api.list_liked_repos().models,
+        "write": refusal(api.auth_check, "org/repo", write=True),
+    }
+
+
+def buckets():
+    fs, name = HfFileSystem(), "org/store"
+    large = "checkpoints/step 1/model.safetensors"
+    info = api.bucket_info(name)
+    metadata = api.get_bucket_file_metadata(name, large)
+    paths = api.get_bucket_paths_info(name, [large, "nope"])
+    with fs.open(f"buckets/{name}/{large}", "rb") as file:
+        file.seek(1_000_000)
+        block = file.read(4).hex()
+    return {
+        "info": [info.id, info.total_files, info.size],
+        "listed": [bucket.id for bucket in api.list_buckets("org")],
+        "tree": sorted(entry.path for entry in api.list_bucket_tree(name, recursive=True)),
+        "paths": [[found.path, found.size, found.xet_hash] for found in paths],
+        "metadata": [metadata.size, metadata.xet_file_data.file_hash],
+        "ls": sorted(fs.ls(f"buckets/{name}/logs", detail=False)),
+        "read": [block, fs.cat(f"buckets/{name}/logs/a b#1.txt").decode()],
+        "missing": [refusal(api.bucket_info, "org/nope"),
+                    refusal(fs.info, f"buckets/{name}/nope")],
+    }  # fmt: skip
+
+
+def vault():
+    mine = [bucket.id for bucket in api.list_buckets()]
+    size = api.get_bucket_file_metadata("owner/vault", "secret.bin").size
+    return [mine, size, refusal(api.bucket_info, "org/nope")]
+
+
+def lists():
+    providers = ["inferenceProviderMapping", "trendingScore", "downloadsAllTime"]
+    served = next(iter(api.list_models(search="served", expand=providers)))
+    model = api.model_info("org/served", expand=[*providers, "baseModels", "childrenModelCount"])
+    words = list(api.search_spaces("picture"))
+
+    def found(items):
+        return [item.id for item in items]
+
+    return {
+        "models": found(api.list_models(pipeline_tag="text-generation", gated=False,
+                                        sort="trending_score", limit=1)),
+        "provider": found(api.list_models(inference_provider="hf-inference", inference="warm")),
+        "parameters": found(api.list_models(num_parameters="min:1M,max:2M", apps=["vllm"])),
+        "trained": found(api.list_models(trained_dataset="org/ds", cardData=True)),
+        "datasets": found(api.list_datasets(language="en", dataset_name="tables", full=True)),
+        "tasks": found(api.list_datasets(task_categories="text-classification")),
+        "spaces": found(api.list_spaces(models="org/served", datasets=["org/ds"], linked=True)),
+        "semantic": [[space.id, space.title] for space in words],
+        "mapping": [[m.provider, m.status] for m in served.inference_provider_mapping],
+        "same": served.inference_provider_mapping == model.inference_provider_mapping,
+        "downloads": model.downloads_all_time,
+        "pages": len(list(api.list_models(limit=None))) == len(set(found(api.list_models()))),
+    }  # fmt: skip
+
+
 if __name__ == "__main__":
     print(json.dumps({name: globals()[name]() for name in sys.argv[1:]}))

@@ -9,16 +9,7 @@ import requests
 
 from pulp_hugging_face.tests.hub import INVALID_TOKEN, NOBODY_TOKEN, OWNER_TOKEN, repo
 
-
-def get(url, token=None, follow=True, method="GET", **headers):
-    sent = {key.replace("_", "-"): value for key, value in headers.items()}
-    if token:
-        sent["Authorization"] = f"Bearer {token}"
-    return requests.request(method, url, headers=sent, allow_redirects=follow)
-
-
-def head(url, **arguments):
-    return get(url, method="HEAD", follow=False, **arguments)
+from .asking import errors, get, head, pages
 
 
 def test_regular_file_takes_the_resolve_cache_hop_with_metadata_on_the_200(hub):
@@ -164,11 +155,6 @@ def test_revisions_in_all_spellings(hub, revision):
     assert head(f"{hub.url}/api/models/org/repo/revision/{revision}").status_code == 200
 
 
-def errors(answer):
-    headers = answer.headers
-    return answer.status_code, headers.get("X-Error-Code"), headers.get("X-Error-Message")
-
-
 def test_missing_things_by_the_table(hub):
     base, sha = f"{hub.url}/org/repo", hub.sha("org/repo")
     absent = get(f"{base}/resolve/main/nope.txt")
@@ -254,15 +240,6 @@ def test_expand_gives_the_named_properties_only(hub):
     for query in ("expand=sha&expand=likes", "expand[]=sha&expand[]=likes"):
         data = get(f"{hub.url}/api/models/org/repo?{query}").json()
         assert set(data) == {"_id", "id", "sha", "likes"}
-
-
-def pages(url):
-    found = []
-    while url:
-        answer = get(url)
-        found.append(answer.json())
-        url = answer.links.get("next", {}).get("url")
-    return found
 
 
 @pytest.mark.parametrize(

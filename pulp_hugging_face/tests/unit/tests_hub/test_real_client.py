@@ -120,3 +120,77 @@ def test_the_owner_gets_private_and_gated_files_and_the_cdn_never_sees_the_token
 def test_an_invalid_token_is_named_as_such(client):
     got = client("refusals", token=INVALID_TOKEN)["refusals"]
     assert set(got.values()) == {"HfHubHTTPError"}
+
+
+def test_kernels_are_listed_and_downloaded_whole(hub, client):
+    got, name = client("kernel")["kernel"], "kernels-org/activation"
+    sha = hub.sha(name, "v1", "kernel")
+    assert got["info"] == [name, "kernels-org", sha, 1234, 3]
+    assert got["tags"] == ["v1"]
+    files = hub.manifest(name, "v1", "kernel")
+    assert got["files"] == {path: info.sha256 for path, info in files.items()}
+
+
+def test_shard_headers_come_in_one_request(hub, client):
+    got = client("shards")["shards"]
+    whole = {"layer.0": [20_000], "layer.1": [20_000], "layer.2": [20_000]}
+    assert got["sharded"] == [whole, {"total_size": 240_000}]
+    assert got["mixture"] == [{"a": [4, 8], "b": [16], "c.weight": [3, 5, 2]}, {"total_size": 280}]
+    assert hub.counters().of("api_safetensors") == hub.counters().requests == 2
+
+
+def test_the_community_through_the_client(client):
+    got = client("community")["community"]
+    assert got["discussions"] == [[2, True, "nobody"], [1, True, "nobody"]]
+    assert got["details"] == ["refs/heads/main", ["comment", "commit"], True]
+    assert got["likers"] == ["nobody", "owner"]
+    assert got["collections"] == ["Fixture models", "Small things"]
+    assert got["collection"] == [6, "See "]
+    assert got["papers"] == ["2401.00001", "2401.00002"]
+    assert got["paper"] == ["Attention to Caches", "nobody", ["org/repo"]]
+    assert got["daily"] == ["2402.00003", "2401.00002", "2401.00001"]
+    assert got["read"] == "# Attention to Caches"
+    assert got["user"] == ["owner", "The Owner", ["org"]]
+    assert got["org"] == ["org", ["owner"]]
+    assert got["checked"] == ["nothing", "HfHubHTTPError"]
+
+
+def test_owned_things_through_the_client(client):
+    got = client("mine", token=OWNER_TOKEN)["mine"]
+    assert got["webhooks"] == ["secret-of-owner"]
+    assert got["jobs"] == [["owner", "RUNNING"]]
+    assert "org/priv" in got["repos"] and "org/priv" in got["likes"]
+    assert got["write"] == "nothing"
+
+
+def test_buckets_through_client_and_file_system(hub, client):
+    got = client("buckets")["buckets"]
+    files = hub.manifest("org/store", type="bucket")
+    large = files["checkpoints/step 1/model.safetensors"]
+    assert got["info"] == ["org/store", len(files), sum(info.size for info in files.values())]
+    assert got["listed"] == ["org/store"]
+    assert got["tree"] == sorted(files)
+    assert got["paths"] == [[large.path, large.size, large.xet_hash]]
+    assert got["metadata"] == [large.size, large.xet_hash]
+    assert got["ls"] == ["buckets/org/store/logs/a b#1.txt", "buckets/org/store/logs/deep"]
+    data = hub.bytes_of("org/store", large.path, type="bucket")
+    assert got["read"] == [data[1_000_000:1_000_004].hex(), "a line\n"]
+    assert got["missing"] == ["HfHubHTTPError", "FileNotFoundError"]
+
+
+def test_private_buckets_through_the_client(client):
+    assert client("vault", token=OWNER_TOKEN)["vault"] == [
+        ["owner/vault"], 20_000, "BucketNotFoundError",
+    ]  # fmt: skip
+
+
+def test_lists_and_searches_through_the_client(client):
+    got = client("lists")["lists"]
+    assert got["models"] == got["provider"] == got["parameters"] == ["org/served"]
+    assert got["trained"] == ["org/links"]
+    assert (got["datasets"], got["tasks"]) == (["org/tables"], ["org/ds"])
+    assert got["spaces"] == ["org/drawing"]
+    assert got["semantic"] == [["org/drawing", "Draw a tiny picture"]]
+    assert got["mapping"] == [["hf-inference", "live"], ["together", "staging"]]
+    assert got["same"] is True and got["pages"] is True
+    assert got["downloads"] == 100

@@ -55,7 +55,7 @@ async def failure(client: Client, *answers: bytes) -> HubError:
         ("401 Unauthorized", [f"X-Error-Message: {InvalidCredentials.SENTENCE}"],
          InvalidCredentials),
         ("401 Unauthorized", [], RepoNotFound),
-        ("403 Forbidden", [], Forbidden),
+        ("403 Forbidden", ["X-Error-Message: No."], Forbidden),
     ],
 )  # fmt: skip
 async def test_a_word_of_the_hub_is_a_refusal(
@@ -69,6 +69,7 @@ async def test_a_word_of_the_hub_is_a_refusal(
     ("status", "kind", "told"),
     [
         ("404 Not Found", UpstreamInvalid, 502),
+        ("403 Forbidden", UpstreamInvalid, 502),
         ("400 Bad Request", UpstreamInvalid, 502),
         ("410 Gone", UpstreamInvalid, 502),
         ("407 Proxy Authentication Required", UpstreamInvalid, 502),
@@ -96,16 +97,17 @@ async def test_a_coded_500_is_trouble_all_the_same(client: Client) -> None:
     ("header", "seconds"),
     [
         ("7", 7),
-        ("0", 0),
-        ("soon", None),
-        ("-1", None),
-        ("Wed, 21 Oct 2015 07:28:00 GMT", None),
-        ("9" * 5000, None),
-        ("1.5", None),
+        ("0", 1),
+        ("soon", 5),
+        ("-1", 5),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 5),
+        ("9" * 5000, 5),
+        ("1.5", 5),
+        ("9" * 9, 3600),
     ],
 )
 async def test_retry_after_is_passed_on_when_it_is_seconds(
-    client: Client, header: str, seconds: int | None
+    client: Client, header: str, seconds: int
 ) -> None:
     answer = response(b"", f"Retry-After: {header}", status="429 Too Many Requests")
     error = await failure(client, answer)

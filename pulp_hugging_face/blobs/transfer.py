@@ -1,0 +1,138 @@
+"""A run of segments on its way from the upstream into the partial file."""
+
+import asyncio
+import logging
+import time
+
+from pulp_hugging_face.hub.errors import (
+    RedirectRefused,
+    Trouble,
+    UpstreamBusy,
+    UpstreamInvalid,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+)
+
+from .source import Source
+from .work import Work
+
+log = logging.getLogger("pulp_hugging_face.blobs")
+
+CHUNK = 1024 * 1024
+BACKOFF = 0.5
+# A rate limit is waited out if it ends within this many seconds of the last byte: clients break
+# a connection that is silent for ten (§2.2), and have to begin anew when we do.
+BUSY_PATIENCE = 8.0
+
+
+class RangesIgnored(Exception):
+    """The upstream answers ranges with the whole file: runs make no sense."""
+
+
+class Transfer:
+    """
+    Segments `first` to `last`, which this process has locked.
+
+    Each is marked and given back as it completes. A transfer that breaks is taken up at the byte
+    where it broke; without progress it is given up.
+    """
+
+    def __init__(self, work: Work, source: Source, first: int, last: int) -> None:
+        self.first, self.last = first, last
+        self._work = work
+        self._source = source
+        self._next = first  # the segment under way
+        self._position = work.layout.first_byte(first)
+        self._stop = work.layout.first_byte(last)
+
+    async def run(self) -> None:
+        """Fetch it all. Raises HubError when that fails, and OSError from the disk."""
+        try:
+            await self._fetch_all()
+        except RangesIgnored:
+            log.info("%s: the upstream ignores ranges", self._work.blob.key)
+            if not self._work.whole:
+                message = "The upstream does not answer ranges."
+                raise UpstreamInvalid(message, retry_after=5) from None
+            self._work.sequential = True
+        finally:
+            self.give_back()
+            self._work.kick()
+
+    def give_back(self) -> None:
+        """Let others fetch what is still missing."""
+        self._work.journal.unlock_segments(self._next, self.last)
+        self._work.no_longer(self._next)
+
+    async def _fetch_all(self) -> None:
+        failures = 0
+        while self._position < self._stop:
+            before = self._position
+            try:
+                await self._fetch()
+            except UpstreamBusy as error:
+                await self._wait_out(error)
+            except (UpstreamUnavailable, UpstreamTimeout, UpstreamInvalid) as error:
+                failures = 1 if self._position > before else failures + 1
+                if failures > self._allowed(error):
+                    raise
+                key, message = self._work.blob.key, error.message
+                log.info("%s: %s Resuming at %d", key, message, self._position)
+                await asyncio.sleep(BACKOFF * failures)
+
+    async def _wait_out(self, error: UpstreamBusy) -> None:
+        """
+        Wait for the end of a rate limit in the middle of a file, or raise it when no client would.
+
+        At the beginning it can still be told in so many words, and clients wait by themselves.
+        """
+        wait = max(float(error.retry_after or 0), BACKOFF)
+        late = time.monotonic() - self._work.moved + wait > BUSY_PATIENCE
+        if not self._work.arrived or error.retry_after is None or late:
+            raise error
+        log.info("%s: %s Going on in %.0f s", self._work.blob.key, error.message, wait)
+        await asyncio.sleep(wait)
+
+    def _allowed(self, error: Trouble) -> int:
+        """Return how many failures in a row are borne: a wrong answer only once."""
+        if isinstance(error, RedirectRefused):
+            return 0
+        retries = self._work.retries
+        return min(1, retries) if isinstance(error, UpstreamInvalid) else retries
+
+    async def _fetch(self) -> None:
+        """Fetch from the current position until the transfer ends or breaks."""
+        async with self._source.open(self._position, self._stop) as stream:
+            skip = self._position - stream.start
+            if skip and not self._may_skip():
+                raise RangesIgnored
+            async for chunk in stream.chunks(CHUNK):
+                data, skip = chunk[skip:], max(0, skip - len(chunk))
+                if data:
+                    await self._take(data)
+                if self._position == self._stop:  # a server that ignores the end goes on
+                    return
+        raise UpstreamUnavailable("The upstream ended the transfer early.", retry_after=5)
+
+    def _may_skip(self) -> bool:
+        """Tell whether this is all that is missing, so that starting over is no waste."""
+        work = self._work
+        return work.sequential or (self.last == work.layout.count and self.first <= work.prefix())
+
+    async def _take(self, data: bytes) -> None:
+        work = self._work
+        if self._position + len(data) > work.layout.size:
+            raise UpstreamInvalid("The upstream sent more bytes than the file has.")
+        data = data[: self._stop - self._position]
+        end = self._position + len(data)
+        complete = self.last if end == self._stop else work.layout.index(end)
+        await work.finish(work.file.store, self._position, data, self._next, complete)
+        self._position = end
+        work.arrived += len(data)
+        work.moved = time.monotonic()
+        for index in range(self._next, complete):
+            work.no_longer(index)
+        self._next = complete
+        rest = end - work.layout.first_byte(complete)
+        if rest:
+            work.partly(complete, rest)
