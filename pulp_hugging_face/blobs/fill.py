@@ -76,8 +76,10 @@ class Fill:
         retries: int,
         limits: Limits,
         leases: Leases,
+        lane: int = 0,
     ) -> None:
         self.scope = scope
+        self.place = f"{scope}.{lane}" if lane else scope  # what tells it from other fills
         self.blob = blob
         self.claims: set[Any] = set()
         self.published = False
@@ -170,7 +172,7 @@ class Fill:
         self._ready.set()
 
     async def _open_file(self, keeper: Keeper) -> PartialFile:
-        loop, folder = asyncio.get_running_loop(), self._folder / self.scope
+        loop, folder = asyncio.get_running_loop(), self._folder / self.place
         deadline = time.monotonic() + _PUBLISHING_PATIENCE
         while True:
             try:

@@ -28,7 +28,7 @@ _LOOK = 0.25
 class Leases(Protocol):
     """Something only one host can have."""
 
-    def attempt(self, scope: str, blob: BlobId) -> AbstractAsyncContextManager[bool]:
+    def attempt(self, place: str, blob: BlobId) -> AbstractAsyncContextManager[bool]:
         """Yield whether the lease of a blob is ours; it is, until the context ends."""
         ...
 
@@ -37,7 +37,7 @@ class NoLeases:
     """For a single host."""
 
     @asynccontextmanager
-    async def attempt(self, scope: str, blob: BlobId) -> AsyncIterator[bool]:
+    async def attempt(self, place: str, blob: BlobId) -> AsyncIterator[bool]:
         """Yield True."""
         yield True
 
@@ -67,7 +67,7 @@ async def _speak_for_host(
 ) -> bool:
     deadline = time.monotonic() + PATIENCE
     while True:
-        async with leases.attempt(fill.scope, fill.blob) as mine:
+        async with leases.attempt(fill.place, fill.blob) as mine:
             # With the lease in hand: its last holder published before it gave it back.
             if await keeper.held(fill):
                 return False

@@ -42,7 +42,7 @@ class FillManager:
         self._limits = limits or Limits()
         self._leases = leases or NoLeases()
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="hf-fill")
-        self._fills: dict[tuple[str, str], Fill] = {}
+        self._fills: dict[tuple[str, str, int], Fill] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._cleaner: asyncio.Task[None] | None = None
 
@@ -65,9 +65,9 @@ class FillManager:
             except OSError:
                 log.exception("Removing abandoned downloads failed")
 
-    def running(self, scope: Hashable, blob: BlobId) -> Fill | None:
+    def running(self, scope: Hashable, blob: BlobId, lane: int = 0) -> Fill | None:
         """Return the fill under way for a blob, if there is one."""
-        fill = self._fills.get((str(scope), blob.key))
+        fill = self._fills.get((str(scope), blob.key, lane))
         return fill if fill is not None and fill.usable else None
 
     def start(
@@ -79,22 +79,24 @@ class FillManager:
         claim: Hashable | None,
         retries: int = 3,
         part: tuple[int, int] | None = None,
+        lane: int = 0,
     ) -> Fill:
         """
         Return the blob's fill, begun now unless it is under way.
 
         `part` are the bytes this caller is about to read (None: all of it). `claim` None means
-        that this caller does not ask for the bytes to be kept.
+        that this caller does not ask for the bytes to be kept. Fills of another `lane` are others:
+        a request that a fill of this server made must not wait for that fill.
         """
-        fill = self.running(scope, blob)
+        fill = self.running(scope, blob, lane)
         if fill is None:
-            fill = self._begin(str(scope), blob, source, retries)
+            fill = self._begin(str(scope), blob, source, retries, lane)
         fill.want(*(part or (0, blob.size)))
         if claim is not None:
             fill.add_claim(claim)
         return fill
 
-    def _begin(self, scope: str, blob: BlobId, source: Source, retries: int) -> Fill:
+    def _begin(self, scope: str, blob: BlobId, source: Source, retries: int, lane: int) -> Fill:
         fill = Fill(
             scope,
             blob,
@@ -104,14 +106,15 @@ class FillManager:
             retries=retries,
             limits=self._limits,
             leases=self._leases,
+            lane=lane,
         )
-        self._fills[scope, blob.key] = fill
+        self._fills[scope, blob.key, lane] = fill
         task = asyncio.create_task(fill.run(self._keeper), name=f"fill {blob.key}")
         self._tasks.add(task)
-        task.add_done_callback(lambda done: self._finished((scope, blob.key), fill, done))
+        task.add_done_callback(lambda done: self._finished((scope, blob.key, lane), fill, done))
         return fill
 
-    def _finished(self, key: tuple[str, str], fill: Fill, task: asyncio.Task[None]) -> None:
+    def _finished(self, key: tuple[str, str, int], fill: Fill, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if self._fills.get(key) is fill:
             del self._fills[key]

@@ -5,6 +5,7 @@ import logging
 import time
 
 from pulp_hugging_face.hub.errors import (
+    LoopDetected,
     RedirectRefused,
     Trouble,
     UpstreamBusy,
@@ -95,7 +96,7 @@ class Transfer:
 
     def _allowed(self, error: Trouble) -> int:
         """Return how many failures in a row are borne: a wrong answer only once."""
-        if isinstance(error, RedirectRefused):
+        if isinstance(error, RedirectRefused | LoopDetected):
             return 0
         retries = self._work.retries
         return min(1, retries) if isinstance(error, UpstreamInvalid) else retries

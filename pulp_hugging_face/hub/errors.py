@@ -171,6 +171,16 @@ class RedirectRefused(UpstreamInvalid):
     code = "RedirectRefused"
 
 
+class LoopDetected(UpstreamInvalid):
+    """The request came through this server too often: asking again is of no use (RFC 5842, 7.2)."""
+
+    status = 508
+    code = "LoopDetected"
+
+    def __init__(self) -> None:
+        super().__init__("The upstream of this server leads back to this server: see the remote's url.")
+
+
 class UpstreamTimeout(Trouble):
     """The upstream did not answer in time."""
 

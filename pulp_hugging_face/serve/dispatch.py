@@ -16,6 +16,7 @@ from pulp_hugging_face.hub.errors import (
     RevisionNotFound,
     database_unavailable,
 )
+from pulp_hugging_face.hub.loops import CDN_LOOP
 from pulp_hugging_face.hub.names import InvalidName, InvalidPath, InvalidRevision
 from pulp_hugging_face.store.db import DATABASE_ERRORS
 from pulp_hugging_face.store.flights import PATIENCE
@@ -70,7 +71,8 @@ async def _answer(
     route: routes.Route = routes.Unknown()
     try:
         route = routes.parse(below(request))
-        return await _handle(store, view, caller, request, route)
+        with store.passing(request.headers.getall(CDN_LOOP, ())):
+            return await _handle(store, view, caller, request, route)
     except RepoMoved as move:
         assert isinstance(route, routes.RepoRoute)
         return moved(request, route.repo, move.repo_id)

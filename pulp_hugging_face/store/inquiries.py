@@ -14,7 +14,13 @@ from typing import Any, Generic, TypeVar
 
 from django.conf import settings
 
-from pulp_hugging_face.hub.errors import DefiniteRefusal, GaveWay, RedirectRefused, Trouble
+from pulp_hugging_face.hub.errors import (
+    DefiniteRefusal,
+    GaveWay,
+    LoopDetected,
+    RedirectRefused,
+    Trouble,
+)
 from pulp_hugging_face.upstream.behalf import giving_way
 from pulp_hugging_face.upstream.config import RemoteConfig
 
@@ -131,6 +137,6 @@ class Inquiries:
 
 def _with_a_hint(error: Trouble) -> Trouble:
     """Say when to ask again, unless that would be of no use."""
-    if error.retry_after is None and not isinstance(error, RedirectRefused):
+    if error.retry_after is None and not isinstance(error, RedirectRefused | LoopDetected):
         error.retry_after = _RETRY_AFTER
     return error

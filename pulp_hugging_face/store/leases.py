@@ -19,9 +19,9 @@ class DatabaseLeases:
         self._database = database
 
     @asynccontextmanager
-    async def attempt(self, scope: str, blob: BlobId) -> AsyncIterator[bool]:
+    async def attempt(self, place: str, blob: BlobId) -> AsyncIterator[bool]:
         """Yield whether the lease is ours. Without a database it is: a file may come twice."""
-        digest = hashlib.sha256(f"hugging_face fill {scope} {blob.key}".encode()).digest()
+        digest = hashlib.sha256(f"hugging_face fill {place} {blob.key}".encode()).digest()
         async with AsyncExitStack() as stack:
             try:
                 lock = self._database.advisory_lock(int.from_bytes(digest[:8], "big"))

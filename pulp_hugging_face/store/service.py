@@ -1,21 +1,27 @@
 """The store as the handlers use it: one object per content process that holds all the parts."""
 
 import asyncio
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.utils.crypto import salted_hmac
 
 from pulp_hugging_face.blobs.fill import Fill
 from pulp_hugging_face.blobs.manager import FillManager
 from pulp_hugging_face.blobs.room import Limits
 from pulp_hugging_face.blobs.source import HubFile
 from pulp_hugging_face.hub.digests import Digester
-from pulp_hugging_face.hub.errors import EntryNotFound, UpstreamInvalid
+from pulp_hugging_face.hub.errors import EntryNotFound, LoopDetected, UpstreamInvalid
+from pulp_hugging_face.hub.loops import MOST_PASSAGES, Passage
 from pulp_hugging_face.hub.manifest import Entry
 from pulp_hugging_face.hub.names import DEFAULT_BRANCH, RepoId, RepoType, file_relative_path
 from pulp_hugging_face.hub.payloads import refs_from_names
+from pulp_hugging_face.upstream.behalf import because_of, passage
 from pulp_hugging_face.upstream.client import HubClient
 from pulp_hugging_face.upstream.egress import EgressPool
 
@@ -317,6 +323,7 @@ class Store:
             claim=wanted.claim if remote.keeps else None,
             retries=remote.config.retries,
             part=part,
+            lane=passage().times,
         )
 
     def _source(self, wanted: Wanted) -> HubFile:
@@ -326,7 +333,25 @@ class Store:
             raise UpstreamInvalid("The file is not held and there is no upstream.", status=404)
         return HubFile(client, commit.repo, commit.sha, wanted.entry.path, wanted.entry.size)
 
+    @contextmanager
+    def passing(self, values: Iterable[str]) -> Iterator[None]:
+        """
+        Let what is asked inside tell where its request came from; `values` are those of its
+        CDN-Loop. Raises LoopDetected when it was here too often.
+        """
+        came = Passage.of(_own_name(), values)
+        if came.times >= MOST_PASSAGES:
+            raise LoopDetected
+        with because_of(came):
+            yield
+
     def touched(self, view: View, caller: Caller, resolution: Resolution) -> None:
         """Begin to fetch the rest of a commit if the remote's policy is "immediate"."""
         if view.remote is not None and view.remote.prefetches:
             self._prefetcher.start(view, caller, resolution)
+
+
+@cache
+def _own_name() -> str:
+    """Return the name of this server in CDN-Loop: of all its processes, and nobody else's."""
+    return "pulp-hf-" + salted_hmac("hugging_face.loop", "", algorithm="sha256").hexdigest()[:16]

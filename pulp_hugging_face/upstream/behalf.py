@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from pulp_hugging_face.hub.loops import Passage
+
 
 @dataclass
 class Behalf:
@@ -22,6 +24,7 @@ class Behalf:
 
 _BEHALF: ContextVar[Behalf | None] = ContextVar("hugging_face_behalf", default=None)
 _OPTIONAL: ContextVar[bool] = ContextVar("hugging_face_optional", default=False)
+_PASSAGE: ContextVar[Passage] = ContextVar("hugging_face_passage", default=Passage())
 
 
 @contextmanager
@@ -54,6 +57,21 @@ def in_background(name: str) -> Iterator[None]:
     """Let all that is asked inside be on nobody's behalf, and give way."""
     with on_behalf_of(name), giving_way():
         yield
+
+
+@contextmanager
+def because_of(passage: Passage) -> Iterator[None]:
+    """Note through which caches the request came that leads to what is asked inside."""
+    token = _PASSAGE.set(passage)
+    try:
+        yield
+    finally:
+        _PASSAGE.reset(token)
+
+
+def passage() -> Passage:
+    """Return through which caches the request came that this is about."""
+    return _PASSAGE.get()
 
 
 def current() -> Behalf:

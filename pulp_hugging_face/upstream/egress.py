@@ -14,6 +14,7 @@ from yarl import URL
 
 from pulp_hugging_face.hub.errors import (
     HubError,
+    LoopDetected,
     RedirectRefused,
     UpstreamBusy,
     UpstreamInvalid,
@@ -21,7 +22,9 @@ from pulp_hugging_face.hub.errors import (
     UpstreamUnavailable,
     refusal_from_code,
 )
+from pulp_hugging_face.hub.loops import CDN_LOOP
 
+from .behalf import passage
 from .budget import Budget, Meter
 from .config import (
     BODY_PATIENCE,
@@ -193,6 +196,9 @@ class Egress:
         """Return credentials and the remote's own headers: for its own origin only."""
         if not self.config.is_own(url):
             return {}
+        return {**self._credentials(request), **_loop_mark()}
+
+    def _credentials(self, request: Request) -> dict[str, str]:
         basic = _basic(self.config.username, self.config.password)
         authorization = f"Bearer {request.token}" if request.token else basic
         if not authorization:
@@ -218,6 +224,12 @@ class Egress:
             sock_connect=config.sock_connect_timeout or DEFAULT_CONNECT_TIMEOUT,
             sock_read=config.sock_read_timeout or DEFAULT_READ_TIMEOUT,
         )
+
+
+def _loop_mark() -> dict[str, str]:
+    """Return what tells caches that this request came through them (RFC 8586)."""
+    onward = passage().onward
+    return {CDN_LOOP: onward} if onward else {}
 
 
 def _basic(username: str | None, password: str | None) -> str | None:
@@ -253,6 +265,8 @@ def _failure(
     retry_after = _seconds(headers.get("Retry-After"))
     if status == 429:
         return UpstreamBusy("The upstream limits the rate of requests.", retry_after=retry_after)
+    if status == LoopDetected.status and own:
+        return LoopDetected()
     if status >= 500 or not own:
         wait = retry_after if retry_after is not None else 5
         return UpstreamUnavailable(f"The upstream answered {status}.", retry_after=wait)

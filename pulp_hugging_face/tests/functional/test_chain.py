@@ -1,8 +1,10 @@
 """A cache of a cache: our own answers must be enough of a Hub for ourselves."""
 
+import hashlib
+
 import pytest
 
-from .caches import Cache, fresh_repo, make_cache
+from .caches import MIB, Cache, eventually, fresh_repo, make_cache, random_file
 from .clients.machine import ClientError
 from .test_downloads import digests
 
@@ -50,13 +52,37 @@ def test_a_chain_answers_with_the_hub_stopped(hub, new_client, chain):
     assert new_client(chain).do("snapshot", repo_id=repo_id) == expected
 
 
-@pytest.mark.xfail(
-    reason="the inner request may wait for the outer one's fill of the same blob", strict=False
-)
 def test_a_cache_of_a_cache_of_the_same_server_does_not_wait_for_itself(hub, new_cache):
-    """Fills are single-flight in the domain: the upstream of a fill may be that very fill."""
+    """Fills are single-flight in the domain: the upstream of a fill must not be that very fill."""
     outer = new_cache(url=new_cache().url, sock_read_timeout=4.0, max_retries=0)
-    repo_id = fresh_repo(hub)
+    repo_id = fresh_repo(hub, {"config.json": "{}\n", "large.bin": random_file(80 * MIB)})
     for path in hub.manifest(repo_id):
         reply = outer.get(f"/{repo_id}/resolve/main/{path}")
-        assert reply.body == hub.bytes_of(repo_id, path)
+        assert reply.good, reply
+        assert hashlib.sha256(reply.body).hexdigest() == digests(hub, repo_id)[path]
+    assert sum(entry.blob_bytes for entry in hub.log(kind="cdn_get")) == 80 * MIB
+
+
+def test_a_cache_of_itself_says_so(stack, new_cache):
+    """A slip of the pen in a remote's url must not keep the server busy with itself."""
+    cache = new_cache()
+    stack.rest.update(cache.remote["pulp_href"], url=cache.url)
+
+    def says_so() -> bool:
+        return cache.get("/org/repo/resolve/main/config.json").status == 508
+
+    eventually(says_so)
+    reply = cache.get("/api/models/org/repo")
+    assert reply.status == 508
+    assert reply.headers["x-error-code"] == "LoopDetected"
+    assert "leads back to this server" in reply.headers["x-error-message"]
+
+
+def test_marks_of_other_caches_go_on_to_the_upstream(hub, new_cache):
+    """RFC 8586, 2: what others have written there must stay, or their loops go on for ever."""
+    cache, repo_id = new_cache(), fresh_repo(hub)
+    cache.get(f"/{repo_id}/resolve/main/config.json", CDN_Loop="cdn.example; v=1, bad\x7f, other")
+    entries = [entry for entry in hub.log(origin="hub") if repo_id in entry.url]
+    assert entries
+    for entry in entries:
+        assert entry.headers["CDN-Loop"].startswith("cdn.example; v=1, other, pulp-hf-")
