@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from typing import Any, TypeVar
 
 from pulp_hugging_face.hub.errors import UpstreamTimeout
+from pulp_hugging_face.upstream.behalf import passage
 
 T = TypeVar("T")
 
@@ -12,9 +13,16 @@ T = TypeVar("T")
 PATIENCE = 8.5
 
 
+def _lane(key: Hashable) -> Hashable:
+    return passage().times, key
+
+
 class Flights:
     """
     Tasks by key, detached from who asked first: one that hangs up does not stop it for others.
+
+    A question that another one of this server has led to must not wait for that one: it is told
+    apart by how often its request was here before.
     """
 
     def __init__(self) -> None:
@@ -22,16 +30,17 @@ class Flights:
 
     def start(self, key: Hashable, work: Callable[[], Coroutine[Any, Any, T]]) -> "asyncio.Task[T]":
         """Return the task under way for a key, begun now if there is none."""
-        task = self._tasks.get(key)
+        lane = _lane(key)
+        task = self._tasks.get(lane)
         if task is None:
             task = asyncio.create_task(work())
-            self._tasks[key] = task
-            task.add_done_callback(lambda done: self._finished(key, done))
+            self._tasks[lane] = task
+            task.add_done_callback(lambda done: self._finished(lane, done))
         return task
 
     def under_way(self, key: Hashable) -> bool:
         """Tell whether somebody is already asking."""
-        return key in self._tasks
+        return _lane(key) in self._tasks
 
     def join(self, key: Hashable, work: Callable[[], Coroutine[Any, Any, T]]) -> Awaitable[T]:
         """Return an awaitable of the answer that may be cancelled without stopping the work."""
