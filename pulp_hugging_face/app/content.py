@@ -7,6 +7,7 @@ Everything that belongs to no Hugging Face distribution is left to pulpcore unto
 Hub's shape at the root of the host are, where a setting says so, a distribution's too.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -19,6 +20,7 @@ from pulpcore.plugin.util import set_domain
 
 from pulp_hugging_face.hub.errors import Forbidden, database_unavailable
 from pulp_hugging_face.hub.headers import CORS
+from pulp_hugging_face.serve.accept import take_turns
 from pulp_hugging_face.serve.base import Mount, trusted_proxies
 from pulp_hugging_face.serve.dispatch import serve
 from pulp_hugging_face.serve.health import STORE_KEY, health
@@ -109,6 +111,7 @@ def _refusal_of_guard(view: View, request: web.Request) -> str | None:
 
 
 async def _lifetime(application: web.Application) -> AsyncIterator[None]:
+    take_turns(asyncio.get_running_loop())  # before the sites of the process are made
     store = application[STORE_KEY]
     await store.open()
     yield
