@@ -44,8 +44,6 @@ LINGER = 5.0
 # Between two looks at what other processes do (seconds), while that is waited for.
 _SHORTEST_LOOK, _LONGEST_LOOK = 0.005, 0.05
 _PUBLISHING_PATIENCE = 8.0
-# A publication that takes longer (seconds) is an upload.
-_UPLOAD_AFTER = 0.5
 
 
 class AlreadyHeld(HubError):
@@ -128,6 +126,11 @@ class Fill:
         if self.done or self._ending:
             return False
         return self._work is None or self._work.journal.state is not State.BAD
+
+    @property
+    def is_being_published(self) -> bool:
+        """Tell whether it is verified, and on its way into the storage."""
+        return self._work is not None and self._work.journal.state is State.MATCHED
 
     @property
     def position(self) -> int:
@@ -282,21 +285,10 @@ class Fill:
             raise self._crash
 
     async def publish(self, keeper: Keeper, sha256: str) -> None:
-        """
-        Hand the verified file over (see Verifier). Mostly that is a rename; readers do not wait for
-        an upload, which takes longer than their ten seconds (§2.2).
-        """
+        """Hand the verified file over (see Verifier)."""
         assert self._work is not None
-        self._adopted, work = set(self.claims), self._work
-        publishing = asyncio.ensure_future(keeper.publish(self, work.file.path, sha256))
-        try:
-            await asyncio.wait({publishing}, timeout=_UPLOAD_AFTER)
-            if not publishing.done():
-                work.journal.set(Flag.UPLOADING)
-                work.waiters.wake(work.verified)
-            self.published = await publishing
-        finally:
-            publishing.cancel()
+        self._adopted = set(self.claims)
+        self.published = await keeper.publish(self, self._work.file.path, sha256)
 
     async def _adopt(self, keeper: Keeper) -> None:
         """Note claims that came too late for the publication, or that another process made."""

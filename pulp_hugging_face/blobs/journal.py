@@ -43,8 +43,7 @@ class Flag(IntEnum):
 
     RELEASED: some client got bytes that were not verified; RETRIED: all was fetched a second time;
     KEEP: somebody wants it kept; WHOLE: all of it is wanted; PUBLISHED: it is in the storage;
-    LEASE: this host may fetch (see lease.py); UPLOADING: it is verified, and being published takes
-    long.
+    LEASE: this host may fetch (see lease.py).
     """
 
     STATE = 0
@@ -54,7 +53,6 @@ class Flag(IntEnum):
     WHOLE = 4
     PUBLISHED = 5
     LEASE = 6
-    UPLOADING = 7
 
 
 class Lock(IntEnum):
@@ -148,7 +146,6 @@ class Journal:
             os.pwrite(self._fd, boot_id(), 24)
         self.set(Flag.LEASE, 0)
         self.set(Flag.WHOLE, 0)
-        self.set(Flag.UPLOADING, 0)
         self.set(Flag.STATE, State.FILLING)
         os.utime(self._fd)
 
@@ -232,10 +229,7 @@ class Journal:
     @property
     def is_good(self) -> bool:
         """Tell whether all of it may be read: the digest matched."""
-        state = self.state
-        return state is State.VERIFIED or (
-            state is State.MATCHED and bool(self.get(Flag.UPLOADING))
-        )
+        return self.state in (State.MATCHED, State.VERIFIED)
 
     # Locks.
 

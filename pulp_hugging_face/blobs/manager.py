@@ -19,6 +19,8 @@ log = logging.getLogger("pulp_hugging_face.blobs")
 FOLDER = "hugging_face_fills"
 _THREADS = 8
 _CLEANING_INTERVAL = 600.0
+# Seconds in which a server that stops finishes what it is publishing.
+_PUBLISHING_PATIENCE = 3.0
 
 
 class FillManager:
@@ -43,7 +45,7 @@ class FillManager:
         self._leases = leases or NoLeases()
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="hf-fill")
         self._fills: dict[tuple[str, str, int], Fill] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], Fill] = {}
         self._cleaner: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -110,17 +112,20 @@ class FillManager:
         )
         self._fills[scope, blob.key, lane] = fill
         task = asyncio.create_task(fill.run(self._keeper), name=f"fill {blob.key}")
-        self._tasks.add(task)
+        self._tasks[task] = fill
         task.add_done_callback(lambda done: self._finished((scope, blob.key, lane), fill, done))
         return fill
 
     def _finished(self, key: tuple[str, str, int], fill: Fill, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        del self._tasks[task]
         if self._fills.get(key) is fill:
             del self._fills[key]
 
     async def close(self) -> None:
         """Stop every fill; readers are told, and what has arrived stays for the next start."""
+        publishing = [task for task, fill in self._tasks.items() if fill.is_being_published]
+        if publishing:  # clients have it, and will not come for it again
+            await asyncio.wait(publishing, timeout=_PUBLISHING_PATIENCE)
         tasks = [*self._tasks, *([self._cleaner] if self._cleaner else [])]
         for task in tasks:
             task.cancel()

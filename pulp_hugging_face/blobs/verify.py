@@ -128,8 +128,10 @@ class Verifier:
 
     async def _publish(self, sha256: str) -> None:
         if self._fill.claims:
-            await self._finish_sync()
+            # Clients have it from now on: neither the disk nor the database is waited for.
             self._journal.set(Flag.STATE, State.MATCHED)
+            self._work.waiters.wake(self._work.verified)
+            await self._finish_sync()
             try:
                 await self._fill.publish(self._keeper, sha256)
             except Exception:

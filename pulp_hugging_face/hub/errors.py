@@ -178,7 +178,9 @@ class LoopDetected(UpstreamInvalid):
     code = "LoopDetected"
 
     def __init__(self) -> None:
-        super().__init__("The upstream of this server leads back to this server: see the remote's url.")
+        super().__init__(
+            "The upstream of this server leads back to this server: see the remote's url."
+        )
 
 
 class UpstreamTimeout(Trouble):

@@ -74,7 +74,7 @@ class Holdings:
         self._used: set[UUID] = set()
         self._found: Lru[tuple[str, Claim], tuple[Held, float]] = Lru(_REMEMBERED)
         self._writer: asyncio.Task[None] | None = None
-        self._publisher = Publisher(database)
+        self._publisher = Publisher(database, write_down)
 
     def clear(self) -> None:
         """Forget what was found."""
@@ -124,9 +124,7 @@ class Holdings:
         claims: list[Claim] = sorted(fill.claims, key=lambda claim: claim.relative_path)
         domain = claims[0].domain
         try:
-            await self._publisher.publish(
-                path, fill.blob.size, sha256, domain, write_down, fill.blob, claims
-            )
+            await self._publisher.publish(path, fill.blob, sha256, domain, claims)
         except DatabaseError:
             log.exception("%s was served, but could not be kept", fill.blob.key)
             return False
@@ -196,12 +194,13 @@ class Holdings:
             await self._database.call(_touch, used)
 
 
-def write_down(stored: Stored, blob: BlobId, claims: list[Claim]) -> None:
+def write_down(batch: list[tuple[Stored, BlobId, list[Claim]]]) -> None:
     """Write bytes that are in the storage down, and on whose behalf. Blocking, in the domain."""
-    artifact = record(stored, blob)
+    artifacts = record([(stored, blob) for stored, blob, _ in batch])
+    claims = [claims for _, _, claims in batch]
     # Not in the same transaction: foreign keys are checked at its end, and a commit that was
     # deleted meanwhile must not undo it.
-    write_claims(dict.fromkeys(claims, artifact))
+    write_claims({claim: pk for pk, some in zip(artifacts, claims, strict=True) for claim in some})
 
 
 def write_claims(claims: dict[Claim, UUID]) -> None:

@@ -9,7 +9,7 @@ which the next publication of the same bytes overwrites.
 import asyncio
 import errno
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,9 +18,9 @@ from uuid import UUID
 
 from django.core.files import File
 from django.core.files.storage import Storage
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from pulpcore.plugin import pulp_hashlib
-from pulpcore.plugin.models import Artifact
+from pulpcore.plugin.models import Artifact, Domain
 from pulpcore.plugin.util import get_domain
 
 from pulp_hugging_face.app.models import Blob
@@ -28,6 +28,7 @@ from pulp_hugging_face.hub.digests import BlobId
 
 from .db import Database
 from .objects import CHUNK, local_path
+from .together import Together
 
 T = TypeVar("T")
 
@@ -56,39 +57,48 @@ class Stored:
 
 
 class Publisher:
-    """Puts verified files into storages, some at a time, in threads of its own."""
+    """
+    Puts verified files into storages, some at a time, in threads of its own.
 
-    def __init__(self, database: Database) -> None:
+    `write_down` notes, in a domain, bytes that are in their place: several at once, because each
+    transaction costs more than the next small file on its way. Blocking.
+    """
+
+    def __init__(
+        self, database: Database, write_down: Callable[[list[tuple[Stored, BlobId, Any]]], None]
+    ) -> None:
         self._database = database
+        self._write_down = write_down
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="hf-publish")
         self._large = asyncio.Semaphore(_LARGE_AT_ONCE)
         self._stopping = threading.Event()
+        self._places: Together[str, Place] = Together(self._find_places, linger=0)
+        self._notes: Together[tuple[Stored, BlobId, Any], None] = Together(self._note)
 
-    async def publish(
-        self,
-        path: Path,
-        size: int,
-        sha256: str,
-        domain: str,
-        record: Callable[..., None],
-        *args: Any,
-    ) -> None:
+    async def publish(self, path: Path, blob: BlobId, sha256: str, domain: str, note: Any) -> None:
         """
-        Put a verified file into a domain's storage, then call `record(stored, *args)` there.
+        Put a verified file into a domain's storage, then have it written down with a `note`.
 
         Raises DatabaseError and what storages raise (`objects.storage_errors`).
         """
-        place = await self._database.call(_find_place, sha256, domain=domain)
+        place = await self._places.do(domain, sha256)
         digests = {"sha256": sha256}
         if place.artifact is None and Artifact.DIGEST_FIELDS != ["sha256"]:
             # Other plugins want other digests: that costs reading the file once more.
             digests |= await self._run(_digests, path, Artifact.DIGEST_FIELDS)
-        if size > _LARGE:
+        if blob.size > _LARGE:
             async with self._large:
-                await self._run(_put, place, path, size, self._stopping)
+                await self._run(_put, place, path, blob.size, self._stopping)
         else:
-            await self._run(_put, place, path, size, self._stopping)
-        await self._database.call(record, Stored(place, size, digests), *args, domain=domain)
+            await self._run(_put, place, path, blob.size, self._stopping)
+        await self._notes.do(domain, (Stored(place, blob.size, digests), blob, note))
+
+    async def _find_places(self, domain: Hashable, sha256s: list[str]) -> list[Place]:
+        return await self._database.call(_find_places, sha256s, domain=str(domain))
+
+    async def _note(self, domain: Hashable, batch: list[tuple[Stored, BlobId, Any]]) -> list[None]:
+        await self._database.call(self._write_down, batch, domain=str(domain))
+        return [None] * len(batch)
 
     async def _run(self, function: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
@@ -99,14 +109,20 @@ class Publisher:
         self._threads.shutdown(wait=False)
 
 
-def _find_place(sha256: str) -> Place:
-    """Return where bytes of a digest belong, and keep what is there from clean-ups. Blocking."""
+def _find_places(sha256s: list[str]) -> list[Place]:
+    """Return where bytes of digests belong, and keep what is there from clean-ups. Blocking."""
     domain = get_domain()
-    known = Artifact.objects.filter(sha256=sha256, pulp_domain=domain).first()
-    if known is None:
-        return Place(Artifact(sha256=sha256).storage_path(""), None, domain.get_storage())
-    known.touch()
-    return Place(known.file.name, known.pk, domain.get_storage())
+    storage = domain.get_storage()
+    artifacts = Artifact.objects.filter(sha256__in=sha256s, pulp_domain=domain)
+    known = {artifact.sha256: artifact for artifact in artifacts}
+    if known:
+        artifacts.touch()
+    return [
+        Place(known[sha256].file.name, known[sha256].pk, storage)
+        if sha256 in known
+        else Place(Artifact(sha256=sha256).storage_path(""), None, storage)
+        for sha256 in sha256s
+    ]
 
 
 def _put(place: Place, path: Path, size: int, stopping: threading.Event) -> None:
@@ -148,29 +164,40 @@ class _Verified(File):
         return data
 
 
-def record(stored: Stored, blob: BlobId) -> UUID:
-    """Write artifact and blob down, in the domain; return the artifact's id. Blocking."""
+def record(batch: Sequence[tuple[Stored, BlobId]]) -> list[UUID]:
+    """Write artifacts and blobs down, in the domain; return the artifacts' ids. Blocking."""
+    domain = get_domain()
     with transaction.atomic():
-        artifact = stored.place.artifact or _new_artifact(stored)
+        ids = _artifacts([stored for stored, _ in batch], domain)
+        blobs = {
+            blob.key: Blob(key=blob.key, size=blob.size, artifact_id=artifact, pulp_domain=domain)
+            for (_, blob), artifact in zip(batch, ids, strict=True)
+        }
         Blob.objects.bulk_create(
-            [Blob(key=blob.key, size=blob.size, artifact_id=artifact, pulp_domain=get_domain())],
+            # In order: two processes that write the same rows must not wait for each other.
+            [blobs[key] for key in sorted(blobs)],
             update_conflicts=True,
             unique_fields=["pulp_domain", "key"],
             update_fields=["artifact", "last_used"],
         )
-    return artifact
+    return ids
 
 
-def _new_artifact(stored: Stored) -> UUID:
-    artifact = Artifact(file=stored.place.name, size=stored.size, **stored.digests)
-    try:
-        with transaction.atomic():
-            artifact.save()
-    except IntegrityError:  # another process was faster
-        sha256 = stored.digests["sha256"]
-        artifact = Artifact.objects.get(sha256=sha256, pulp_domain=get_domain())
-    pk: UUID = artifact.pk
-    return pk
+def _artifacts(batch: list[Stored], domain: Domain) -> list[UUID]:
+    """Return the ids of artifacts, created where they are not yet there."""
+    new = {
+        stored.digests["sha256"]: Artifact(
+            file=stored.place.name, size=stored.size, pulp_domain=domain, **stored.digests
+        )
+        for stored in batch
+        if stored.place.artifact is None
+    }
+    if new:
+        Artifact.objects.bulk_create([new[key] for key in sorted(new)], ignore_conflicts=True)
+    # Another process may have been faster.
+    found = Artifact.objects.filter(sha256__in=new, pulp_domain=domain)
+    ids = dict(found.values_list("sha256", "pk")) if new else {}
+    return [stored.place.artifact or ids[stored.digests["sha256"]] for stored in batch]
 
 
 def _digests(path: Path, names: list[str]) -> dict[str, str]:

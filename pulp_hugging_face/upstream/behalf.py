@@ -24,7 +24,7 @@ class Behalf:
 
 _BEHALF: ContextVar[Behalf | None] = ContextVar("hugging_face_behalf", default=None)
 _OPTIONAL: ContextVar[bool] = ContextVar("hugging_face_optional", default=False)
-_PASSAGE: ContextVar[Passage] = ContextVar("hugging_face_passage", default=Passage())
+_PASSAGE: ContextVar[Passage | None] = ContextVar("hugging_face_passage", default=None)
 
 
 @contextmanager
@@ -71,7 +71,7 @@ def because_of(passage: Passage) -> Iterator[None]:
 
 def passage() -> Passage:
     """Return through which caches the request came that this is about."""
-    return _PASSAGE.get()
+    return _PASSAGE.get() or Passage()
 
 
 def current() -> Behalf:

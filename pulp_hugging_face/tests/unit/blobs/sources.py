@@ -117,12 +117,15 @@ class Publisher:
     folder: Path
     keeps: bool = True
     error: Exception | None = None
+    go_on: asyncio.Event | None = None
     calls: list[tuple[str, str, bytes, frozenset[Any]]] = field(default_factory=list)
     adopted: list[frozenset[Any]] = field(default_factory=list)
     kept: dict[tuple[str, str], Path] = field(default_factory=dict)
 
     async def publish(self, fill: Fill, path: Path, sha256: str) -> bool:
         claims = frozenset(fill.claims)
+        if self.go_on is not None:
+            await self.go_on.wait()
         self.calls.append((fill.blob.key, sha256, path.read_bytes(), claims))
         if self.error is not None:
             raise self.error
@@ -142,6 +145,13 @@ async def read_all(fill: Fill, start: int = 0, stop: int | None = None) -> bytes
     """Read as a client does; always detached in the end."""
     with fill.reader(start, fill.blob.size if stop is None else stop) as reader:
         return b"".join([piece async for piece in reader.pieces()])
+
+
+async def read_and_keep(fill: Fill) -> bytes:
+    """Read all, and wait until the fill has ended: then it is kept."""
+    content = await read_all(fill)
+    await fill.ended()
+    return content
 
 
 async def left(manager: FillManager, folder: Path) -> list[str]:

@@ -28,7 +28,18 @@ from pulp_hugging_face.hub.errors import (
     UpstreamUnavailable,
 )
 
-from .sources import MIB, Attempt, FakeSource, Publisher, left, lfs, pattern, read_all, regular
+from .sources import (
+    MIB,
+    Attempt,
+    FakeSource,
+    Publisher,
+    left,
+    lfs,
+    pattern,
+    read_all,
+    read_and_keep,
+    regular,
+)
 
 pytestmark = pytest.mark.asyncio
 
@@ -179,13 +190,28 @@ async def test_it_is_published_without_any_reader(
     assert len(publisher.calls) == 1 and fill.published
 
 
-async def test_the_end_is_released_after_it_was_published(
+async def test_the_end_is_released_as_soon_as_it_is_verified(
     manager: FillManager, publisher: Publisher
 ) -> None:
-    """Who has all bytes and asks again must find them held."""
+    """Neither the disk nor the database is waited for; who asks again finds the fill, or held."""
+    publisher.go_on = asyncio.Event()
     fill = begin(manager, FakeSource.of(SMALL))
-    await read_all(fill)
+    assert await read_all(fill) == SMALL
+    assert not fill.published
+    assert await read_all(begin(manager, FakeSource.of(SMALL, Attempt(corrupt=0)))) == SMALL
+    publisher.go_on.set()
+    await ended(fill)
     assert fill.published
+
+
+async def test_a_server_that_stops_finishes_what_it_is_publishing(
+    manager: FillManager, publisher: Publisher
+) -> None:
+    publisher.go_on = asyncio.Event()
+    await read_all(begin(manager, FakeSource.of(SMALL)))
+    asyncio.get_running_loop().call_later(0.1, publisher.go_on.set)
+    await manager.close()
+    assert publisher.calls[0][2] == SMALL
 
 
 async def test_without_claims_nothing_is_kept(
@@ -225,8 +251,9 @@ async def test_a_publisher_that_breaks_leaves_nobody_waiting(
     manager: FillManager, publisher: Publisher, folder: Path
 ) -> None:
     publisher.error = RuntimeError("secret detail")
-    error = await failure(begin(manager, FakeSource.of(SMALL)))
-    assert "secret detail" not in error.message
+    fill = begin(manager, FakeSource.of(SMALL))
+    assert await read_and_keep(fill) == SMALL
+    assert fill.error is not None and "secret detail" not in fill.error.message
     assert await left(manager, folder) == []
 
 
@@ -239,7 +266,7 @@ async def test_a_cut_transfer_is_taken_up_where_it_broke(
 ) -> None:
     cut = len(content) // 3
     source = FakeSource.of(content, Attempt(cut=cut), Attempt(cut=2 * cut), Attempt())
-    assert await read_all(begin(manager, source)) == content
+    assert await read_and_keep(begin(manager, source)) == content
     size = len(content)
     assert source.opened == [(0, size), (cut, size), (2 * cut, size)]
     assert len(publisher.calls) == 1
@@ -317,7 +344,7 @@ async def test_a_surplus_behind_the_true_bytes_does_no_harm(
     manager: FillManager, publisher: Publisher
 ) -> None:
     source = FakeSource.of(SMALL, Attempt(extra=5))
-    assert await read_all(begin(manager, source)) == SMALL
+    assert await read_and_keep(begin(manager, source)) == SMALL
     assert len(publisher.calls) == 1 and publisher.calls[0][2] == SMALL
 
 
@@ -328,7 +355,7 @@ async def test_a_corrupt_small_file_is_fetched_once_more(
     manager: FillManager, publisher: Publisher
 ) -> None:
     source = FakeSource.of(SMALL, Attempt(corrupt=5000), Attempt())
-    assert await read_all(begin(manager, source)) == SMALL
+    assert await read_and_keep(begin(manager, source)) == SMALL
     size = len(SMALL)
     assert source.opened == [(0, size), (0, size)]
     assert publisher.calls[0][2] == SMALL
@@ -382,7 +409,7 @@ async def test_the_next_request_after_a_corrupt_one_begins_anew(
 ) -> None:
     source = FakeSource.of(SMALL, Attempt(corrupt=0), Attempt(corrupt=0), Attempt())
     await failure(begin(manager, source))
-    assert await read_all(begin(manager, source)) == SMALL
+    assert await read_and_keep(begin(manager, source)) == SMALL
     assert len(publisher.calls) == 1
 
 
@@ -402,7 +429,9 @@ async def test_a_client_that_hangs_up_does_not_stop_the_others(
     await asyncio.gather(leaver, return_exceptions=True)
     assert leaver.cancelled()
     go_on.set()
-    assert await stayer == LARGE and fill.published
+    assert await stayer == LARGE
+    await ended(fill)
+    assert fill.published
 
 
 async def test_the_only_client_that_hangs_up_does_not_stop_it_either(

@@ -26,7 +26,7 @@ from pulp_hugging_face.upstream.client import HubClient
 from pulp_hugging_face.upstream.config import RemoteConfig
 from pulp_hugging_face.upstream.egress import Egress
 
-from .sources import MIB, Publisher, read_all
+from .sources import MIB, Publisher, read_all, read_and_keep
 from .test_fill import ended
 
 pytestmark = pytest.mark.asyncio
@@ -160,7 +160,7 @@ async def test_bytes_that_were_wrong_once_are_replaced(
     filler: Filler, publisher: Publisher, file: tuple[str, str], mode: str
 ) -> None:
     filler.hub.fault(mode, kind=KIND[file], times=1)
-    assert await read_all(filler.begin(file)) == filler.truth(file)
+    assert await read_and_keep(filler.begin(file)) == filler.truth(file)
     assert len(publisher.calls) == 1
 
 

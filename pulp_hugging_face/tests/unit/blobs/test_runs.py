@@ -19,7 +19,17 @@ from pulp_hugging_face.blobs.runs import PARALLEL
 from pulp_hugging_face.blobs.segments import PARALLEL_ABOVE, SEGMENT
 from pulp_hugging_face.hub.errors import UpstreamInvalid
 
-from .sources import MIB, Attempt, FakeSource, Publisher, Stream, lfs, pattern, read_all
+from .sources import (
+    MIB,
+    Attempt,
+    FakeSource,
+    Publisher,
+    Stream,
+    lfs,
+    pattern,
+    read_all,
+    read_and_keep,
+)
 from .test_fill import ended
 
 pytestmark = pytest.mark.asyncio
@@ -89,7 +99,7 @@ async def test_what_ranges_brought_is_not_fetched_again_by_the_whole(
         fill = manager.start("domain", BLOB, source, claim="a", part=part)
         assert await read_all(fill, *part) == LARGE[slice(*part)]
         await ended(fill)  # nobody reads: it stays on the disk
-    assert await read_all(manager.start("domain", BLOB, source, claim="a")) == LARGE
+    assert await read_and_keep(manager.start("domain", BLOB, source, claim="a")) == LARGE
     assert sum(stop - start for start, stop in source.opened) == len(LARGE)
     assert publisher.calls[0][2] == LARGE
 
@@ -114,7 +124,7 @@ async def test_an_upstream_without_ranges_is_read_from_the_beginning(
     manager: FillManager, publisher: Publisher
 ) -> None:
     source = CountingSource.of(LARGE, Attempt(whole=True))
-    assert await read_all(manager.start("domain", BLOB, source, claim="a")) == LARGE
+    assert await read_and_keep(manager.start("domain", BLOB, source, claim="a")) == LARGE
     assert publisher.calls[0][2] == LARGE
     assert len(source.opened) <= 2 * PARALLEL
 

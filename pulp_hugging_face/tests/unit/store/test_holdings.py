@@ -46,9 +46,8 @@ class Bench:
         return path
 
     async def publish(self, *claims: Claim, blob: BlobId = BLOB) -> None:
-        publisher = Publisher(self.database)
-        path, domain = self.verified(), self.domain.name
-        await publisher.publish(path, blob.size, SHA256, domain, write_down, blob, list(claims))
+        publisher = Publisher(self.database, write_down)
+        await publisher.publish(self.verified(), blob, SHA256, self.domain.name, list(claims))
         publisher.close()
 
     async def write(self, claims: dict[Claim, uuid.UUID]) -> None:
@@ -185,10 +184,10 @@ async def test_other_digests_are_computed_where_pulp_wants_them(
 async def test_a_server_that_stops_does_not_go_on_uploading(
     bench: Bench, database: Database
 ) -> None:
-    publisher, path = Publisher(database), bench.verified()
+    publisher, path = Publisher(database, write_down), bench.verified()
     publisher._stopping.set()
     with pytest.raises(OSError, match="stopping"):
-        await publisher.publish(path, len(CONTENT), SHA256, bench.domain.name, write_down, BLOB, [])
+        await publisher.publish(path, BLOB, SHA256, bench.domain.name, [])
     publisher.close()
     assert await asyncio.to_thread(Artifact.objects.filter(pulp_domain=bench.domain).count) == 0
 

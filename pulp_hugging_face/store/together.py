@@ -1,0 +1,72 @@
+"""Work that costs less together: what is asked for within a moment is done in one go."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+# Seconds that the first of a batch waits for others.
+LINGER = 0.02
+# So many in a batch at most.
+MOST = 200
+
+
+class Together(Generic[T, R]):
+    """
+    Batches of items with the same key, one batch of a key after the other.
+
+    `work` takes the items of a batch and returns a result for each. When it raises, each item is
+    tried by itself: what is wrong with one must not be the others' failure.
+    """
+
+    def __init__(
+        self, work: Callable[[Hashable, list[T]], Awaitable[list[R]]], linger: float = LINGER
+    ) -> None:
+        self._work = work
+        self._linger = linger
+        self._waiting: dict[Hashable, list[tuple[T, asyncio.Future[R]]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def do(self, key: Hashable, item: T) -> R:
+        """Return an item's result; raises what the work raises for it."""
+        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        batch = self._waiting.get(key)
+        if batch is None:
+            self._waiting[key] = [(item, future)]
+            task = asyncio.create_task(self._run(key))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        else:
+            batch.append((item, future))
+        return await future
+
+    async def _run(self, key: Hashable) -> None:
+        """Do what is waiting under a key until nothing is."""
+        try:
+            while self._waiting[key]:
+                await asyncio.sleep(self._linger)
+                batch, self._waiting[key] = self._waiting[key][:MOST], self._waiting[key][MOST:]
+                await self._do(key, batch)
+        finally:
+            for _, future in self._waiting.pop(key):
+                future.cancel()
+
+    async def _do(self, key: Hashable, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
+        try:
+            results = await self._work(key, [item for item, _ in batch])
+        except asyncio.CancelledError:
+            for _, future in batch:
+                future.cancel()
+            raise
+        except Exception as error:
+            if len(batch) > 1:
+                for one in batch:
+                    await self._do(key, [one])
+            elif not batch[0][1].done():
+                batch[0][1].set_exception(error)
+            return
+        for (_, future), result in zip(batch, results, strict=True):
+            if not future.done():
+                future.set_result(result)
