@@ -30,7 +30,7 @@ from .journal import Flag, State
 from .lease import Leases, obtain
 from .partial import SUFFIX, BeingPublished, PartialFile
 from .reader import Reader, gone
-from .room import Limits, require_room
+from .room import Room
 from .runs import Runs
 from .segments import PARALLEL_ABOVE, Appetite, Layout
 from .source import Source
@@ -68,11 +68,10 @@ class Fill:
         scope: str,
         blob: BlobId,
         source: Source,
-        folder: Path,
+        room: Room,
         executor: Executor,
         *,
         retries: int,
-        limits: Limits,
         leases: Leases,
         lane: int = 0,
     ) -> None:
@@ -84,13 +83,13 @@ class Fill:
         self.done = False
         self.whole = False
         self._source = source
-        self._folder = folder
+        self._room = room
         self._executor = executor
         self._retries = retries
-        self._limits = limits
         self._leases = leases
         self._appetite = Appetite(Layout.of(blob.size))
         self._need = 0  # bytes asked for, before the file is open
+        self._has_room = False  # for the whole: that was looked at
         self._work: Work | None = None
         self._runs: Runs | None = None
         self._readers: set[Reader] = set()
@@ -175,7 +174,7 @@ class Fill:
         self._ready.set()
 
     async def _open_file(self, keeper: Keeper) -> PartialFile:
-        loop, folder = asyncio.get_running_loop(), self._folder / self.place
+        loop, folder = asyncio.get_running_loop(), self._room.folder / self.place
         deadline = time.monotonic() + _PUBLISHING_PATIENCE
         while True:
             try:
@@ -192,7 +191,8 @@ class Fill:
         """Open the file; a new one only if there is room for what is wanted of it. Blocking."""
         path = folder / (self.blob.key + SUFFIX)
         if not path.exists():
-            require_room(self._folder, path, self._needed(0), self._limits)
+            self._has_room = self.whole
+            self._room.require(path, self._needed(0))
         return PartialFile(folder, self.blob)
 
     def _needed(self, present: int) -> int:
@@ -217,8 +217,9 @@ class Fill:
         await self._adopt(keeper)
 
     async def _begin_whole(self, work: Work, keeper: Keeper) -> None:
-        need = self._needed(work.journal.present_bytes())
-        await work.call(require_room, self._folder, work.file.path, need, self._limits)
+        if not self._has_room:
+            need = self._needed(work.journal.present_bytes())
+            await work.call(self._room.require, work.file.path, need)
         work.journal.set(Flag.WHOLE)
         work.whole = True
         assert self._runs is not None

@@ -10,7 +10,7 @@ from pulp_hugging_face.hub.digests import BlobId
 
 from .fill import Fill
 from .lease import Leases, NoLeases
-from .room import Limits, clean
+from .room import Limits, Room
 from .source import Source
 from .verify import Keeper
 
@@ -39,9 +39,8 @@ class FillManager:
         limits: Limits | None = None,
         leases: Leases | None = None,
     ) -> None:
-        self._folder = working_directory / FOLDER
+        self._room = Room(working_directory / FOLDER, limits or Limits())
         self._keeper = keeper
-        self._limits = limits or Limits()
         self._leases = leases or NoLeases()
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="hf-fill")
         self._fills: dict[tuple[str, str, int], Fill] = {}
@@ -51,19 +50,15 @@ class FillManager:
     async def open(self) -> None:
         """Create the folder, and remove what is too old now and then."""
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._executor, self._prepare)
+        await loop.run_in_executor(self._executor, self._room.clean)
         self._cleaner = asyncio.create_task(self._clean(), name="hugging_face fills cleaner")
-
-    def _prepare(self) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        clean(self._folder, self._limits)
 
     async def _clean(self) -> None:
         while True:
             await asyncio.sleep(_CLEANING_INTERVAL)
             try:
                 loop = asyncio.get_running_loop()
-                await loop.run_in_executor(self._executor, self._prepare)
+                await loop.run_in_executor(self._executor, self._room.clean)
             except OSError:
                 log.exception("Removing abandoned downloads failed")
 
@@ -103,10 +98,9 @@ class FillManager:
             scope,
             blob,
             source,
-            self._folder,
+            self._room,
             self._executor,
             retries=retries,
-            limits=self._limits,
             leases=self._leases,
             lane=lane,
         )

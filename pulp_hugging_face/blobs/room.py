@@ -4,6 +4,7 @@ import fcntl
 import logging
 import os
 import shutil
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +20,11 @@ log = logging.getLogger("pulp_hugging_face.blobs")
 
 # Kept free for the database and everything else on the same disk.
 RESERVE = 64 * 1024 * 1024
+# Files up to this size may be let in without a look, for so many seconds after one, and up to this
+# part of what was left.
+_SMALL = 4 * 1024 * 1024
+_TRUST = 1.0
+_SHARE = 16
 _BLOCK = 512  # of st_blocks, whatever the file system's are
 
 
@@ -28,6 +34,43 @@ class Limits:
 
     quota: int | None = None
     max_age: float = 24 * 3600
+
+
+class Room:
+    """
+    The room for the partial files of a folder, as one process sees it.
+
+    Looking at all of them costs more than a small file is worth: after a look with much room, small
+    files are let in without another one for a moment, up to a fraction of it, because other
+    processes do the same.
+    """
+
+    def __init__(self, folder: Path, limits: Limits) -> None:
+        self.folder = folder
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._spare = 0
+        self._until = 0.0
+
+    def require(self, own: Path, need: int) -> None:
+        """Make room for `need` more bytes of the file `own`. Raises StorageFull. Blocking."""
+        if need <= _SMALL and self._take(need):
+            return
+        left = require_room(self.folder, own, need, self._limits)
+        with self._lock:
+            self._spare, self._until = left // _SHARE, time.monotonic() + _TRUST
+
+    def _take(self, need: int) -> bool:
+        with self._lock:
+            if need > self._spare or time.monotonic() > self._until:
+                return False
+            self._spare -= need
+            return True
+
+    def clean(self) -> int:
+        """Remove partial files nobody has used for long; return their bytes. Blocking."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return clean(self.folder, self._limits)
 
 
 @dataclass(frozen=True)
@@ -41,43 +84,43 @@ class Leftover:
     idle: bool
 
 
-def require_room(folder: Path, own: Path, need: int, limits: Limits) -> None:
+def require_room(folder: Path, own: Path, need: int, limits: Limits) -> int:
     """
     Make room for `need` more bytes of the file `own`, of idle files if it must be.
 
-    Raises StorageFull, with the numbers, when that is not enough. Blocking.
+    Returns how many bytes there is room for besides. Raises StorageFull, with the numbers, when
+    that is not enough. Blocking.
     """
     others = [leftover for leftover in survey(folder) if leftover.part != own]
     for idle in sorted((one for one in others if one.idle), key=lambda one: one.used):
-        if _shortage(folder, own, need, others, limits) is None:
-            return
-        if remove_idle(idle.part):
-            log.info("Removed %d bytes of an idle download to make room", idle.bytes)
-            others.remove(idle)
-    shortage = _shortage(folder, own, need, others, limits)
-    if shortage is not None:
-        raise shortage
+        try:
+            return _left(folder, own, need, others, limits)
+        except StorageFull:
+            if remove_idle(idle.part):
+                log.info("Removed %d bytes of an idle download to make room", idle.bytes)
+                others.remove(idle)
+    return _left(folder, own, need, others, limits)
 
 
-def _shortage(
-    folder: Path, own: Path, need: int, others: list[Leftover], limits: Limits
-) -> StorageFull | None:
+def _left(folder: Path, own: Path, need: int, others: list[Leftover], limits: Limits) -> int:
+    """Return the bytes that are free besides. Raises StorageFull when there are too few."""
     pending = sum(one.pending for one in others)
     free = shutil.disk_usage(folder).free
     if free < need + pending + RESERVE:
         promised = f" and {pending} of them are promised to other downloads" if pending else ""
-        return StorageFull(
+        raise StorageFull(
             f"The file needs {need} bytes, but only {free} bytes of disk are free{promised}."
         )
+    left = free - need - pending - RESERVE
     if limits.quota is None:
-        return None
+        return left
     used = _allocated(own) + pending + sum(one.bytes for one in others)
     if used + need > limits.quota:
-        return StorageFull(
+        raise StorageFull(
             f"The file needs {need} bytes, but {used} of the {limits.quota} bytes "
             "that downloads may take are in use."
         )
-    return None
+    return min(left, limits.quota - used - need)
 
 
 def survey(folder: Path) -> list[Leftover]:

@@ -19,7 +19,7 @@ log = logging.getLogger("pulp_hugging_face.blobs")
 
 # So many segments are hashed by one call into a thread.
 _BATCH = 8
-# Written out this often on the way, so that the last sync is short: clients wait for it.
+# Written out this often on the way, so that the keeper's last sync is short.
 SYNC_SEGMENTS = 128
 POLL = 0.03
 
@@ -131,8 +131,9 @@ class Verifier:
             # Clients have it from now on: neither the disk nor the database is waited for.
             self._journal.set(Flag.STATE, State.MATCHED)
             self._work.waiters.wake(self._work.verified)
-            await self._finish_sync()
             try:
+                if self._syncing is not None:
+                    await self._syncing
                 await self._fill.publish(self._keeper, sha256)
             except Exception:
                 await self._work.call(self._work.file.remove)
@@ -147,11 +148,6 @@ class Verifier:
         if self._syncing is None or self._syncing.done():
             self._synced = done
             self._syncing = asyncio.ensure_future(self._work.call(self._work.file.sync, done))
-
-    async def _finish_sync(self) -> None:
-        if self._syncing is not None:
-            await self._syncing
-        await self._work.call(self._work.file.sync, 0)
 
 
 def _hash(file: PartialFile, digester: Digester, start: int, stop: int) -> None:

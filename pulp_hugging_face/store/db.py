@@ -7,6 +7,7 @@ threads of our own, never in the one thread that pulpcore shares between all its
 
 import asyncio
 import contextvars
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -25,6 +26,9 @@ Row = dict[str, Any]
 DATABASE_ERRORS = (psycopg.Error, PoolTimeout, DatabaseError, InterfaceError)
 _POOL_SIZE = 4
 _THREADS = 4
+# Seconds in which a domain's row is not read again.
+_DOMAIN_TRUST = 2.0
+_domains: dict[str, tuple[Domain, float]] = {}
 _LOCK_MASK = (1 << 64) - 1
 # What Django adds for its own connections and psycopg's plain connections do not take or need.
 _NOT_OURS = {"cursor_factory", "context", "prepare_threshold"}
@@ -45,7 +49,6 @@ class Database:
             min_size=1,
             max_size=_POOL_SIZE,
             open=False,
-            check=AsyncConnectionPool.check_connection,
             name="hugging_face",
         )
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="hf-orm")
@@ -60,10 +63,17 @@ class Database:
         self._executor.shutdown(wait=False)
 
     async def fetch(self, query: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        """Return the rows of a query."""
+        """Return the rows of a query, which may be asked again: it must change nothing."""
+        for _ in range(_POOL_SIZE):
+            async with self._pool.connection(timeout=5) as conn:
+                try:
+                    return await _rows(conn, query, parameters)
+                except psycopg.OperationalError:
+                    if not conn.broken:
+                        raise
+        # All those the database had closed meanwhile are used up.
         async with self._pool.connection(timeout=5) as conn:
-            cursor = await conn.execute(query, parameters)
-            return await cursor.fetchall()
+            return await _rows(conn, query, parameters)
 
     async def fetch_one(self, query: str, parameters: Sequence[Any] = ()) -> Row | None:
         """Return the first row of a query, or None."""
@@ -98,6 +108,13 @@ class Database:
         )
 
 
+async def _rows(
+    conn: psycopg.AsyncConnection[Any], query: str, parameters: Sequence[Any]
+) -> list[Row]:
+    cursor = await conn.execute(query, parameters)
+    return await cursor.fetchall()
+
+
 def _with_connection(function: Callable[..., T], args: tuple[Any, ...], domain: str | None) -> T:
     try:
         return _in_domain(function, args, domain)
@@ -110,5 +127,14 @@ def _with_connection(function: Callable[..., T], args: tuple[Any, ...], domain: 
 
 def _in_domain(function: Callable[..., T], args: tuple[Any, ...], domain: str | None) -> T:
     if domain is not None:
-        set_domain(Domain.objects.get(name=domain))
+        set_domain(_domain(domain))
     return function(*args)
+
+
+def _domain(name: str) -> Domain:
+    """Return a domain, as it was a moment ago at most."""
+    known = _domains.get(name)
+    if known is None or time.monotonic() - known[1] > _DOMAIN_TRUST:
+        known = Domain.objects.get(name=name), time.monotonic()
+        _domains[name] = known
+    return known[0]

@@ -8,6 +8,7 @@ which the next publication of the same bytes overwrites.
 
 import asyncio
 import errno
+import os
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -129,8 +130,8 @@ def _put(place: Place, path: Path, size: int, stopping: threading.Event) -> None
     """
     Put a verified file where it belongs. Blocking.
 
-    In a folder on the same file system that is a rename. Bytes of a known artifact are put back if
-    they have gone or are too few.
+    In a folder on the same file system that is a rename, of what is on the disk by then. Bytes of a
+    known artifact are put back if they have gone or are too few.
     """
     storage, name = place.storage, place.name
     is_local = local_path(storage, name) is not None
@@ -139,6 +140,8 @@ def _put(place: Place, path: Path, size: int, stopping: threading.Event) -> None
             return
         storage.delete(name)
     with path.open("rb") as content:
+        if is_local:
+            os.fsync(content.fileno())
         saved = storage.save(name, _Verified(content, path, stopping))
     if saved != name:
         storage.delete(saved)

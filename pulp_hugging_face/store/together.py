@@ -8,7 +8,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 # Seconds that the first of a batch waits for others.
-LINGER = 0.02
+LINGER = 0.1
 # So many in a batch at most.
 MOST = 200
 
