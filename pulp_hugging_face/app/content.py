@@ -8,6 +8,7 @@ Hub's shape at the root of the host are, where a setting says so, a distribution
 """
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -114,6 +115,9 @@ async def _lifetime(application: web.Application) -> AsyncIterator[None]:
     take_turns(asyncio.get_running_loop())  # before the sites of the process are made
     store = application[STORE_KEY]
     await store.open()
+    # What has been imported stays: collections need not look at it, which costs a tenth of the time.
+    gc.collect()
+    gc.freeze()
     yield
     await store.close()
 

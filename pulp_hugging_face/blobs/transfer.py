@@ -127,7 +127,7 @@ class Transfer:
         data = data[: self._stop - self._position]
         end = self._position + len(data)
         complete = self.last if end == self._stop else work.layout.index(end)
-        await work.finish(work.file.store, self._position, data, self._next, complete)
+        await work.store(self._position, data, self._next, complete)
         self._position = end
         work.arrived += len(data)
         work.moved = time.monotonic()

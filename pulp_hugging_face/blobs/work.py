@@ -94,6 +94,7 @@ class Work:
         self.moved = time.monotonic()  # when the last of them came
         self.kicked = asyncio.Event()
         self._executor = executor
+        self._writing = asyncio.Lock()
         self._live: dict[int, int] = {}  # bytes of segments under way here
         self._told: dict[int, int] = {}
         self._prefix = 0
@@ -112,14 +113,19 @@ class Work:
         """Run something blocking in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, function, *args)
 
-    async def finish(self, function: Callable[..., T], *args: Any) -> T:
-        """Run something blocking in a thread; who is cancelled waits for its end."""
-        running = asyncio.ensure_future(self.call(function, *args))
-        try:
-            return await asyncio.shield(running)
-        except asyncio.CancelledError:
-            await asyncio.wait({running})
-            raise
+    async def store(self, offset: int, data: bytes, first: int, last: int) -> None:
+        """
+        Write bytes into the file (`PartialFile.store`); who is cancelled waits for the end of it.
+
+        One thread at a time: the kernel has one lock for a file, and others would spin at it.
+        """
+        async with self._writing:
+            running = asyncio.ensure_future(self.call(self.file.store, offset, data, first, last))
+            try:
+                await asyncio.shield(running)
+            except asyncio.CancelledError:
+                await asyncio.wait({running})
+                raise
 
     def kick(self) -> None:
         """Let the fill look at what is to be done."""

@@ -73,7 +73,7 @@ class Publisher:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="hf-publish")
         self._large = asyncio.Semaphore(_LARGE_AT_ONCE)
         self._stopping = threading.Event()
-        self._places: Together[str, Place] = Together(self._find_places, linger=0)
+        self._places: Together[str, Place] = Together(self._find_places, quiet=0)
         self._notes: Together[tuple[Stored, BlobId, Any], None] = Together(self._note)
 
     async def publish(self, path: Path, blob: BlobId, sha256: str, domain: str, note: Any) -> None:

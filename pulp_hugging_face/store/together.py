@@ -1,14 +1,15 @@
 """Work that costs less together: what is asked for within a moment is done in one go."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-# Seconds that the first of a batch waits for others.
-LINGER = 0.1
+# A batch is complete when nobody came for so many seconds, or this long after its first.
+QUIET, LONGEST = 0.05, 0.5
 # So many in a batch at most.
 MOST = 200
 
@@ -22,10 +23,14 @@ class Together(Generic[T, R]):
     """
 
     def __init__(
-        self, work: Callable[[Hashable, list[T]], Awaitable[list[R]]], linger: float = LINGER
+        self,
+        work: Callable[[Hashable, list[T]], Awaitable[list[R]]],
+        *,
+        quiet: float = QUIET,
+        longest: float = LONGEST,
     ) -> None:
         self._work = work
-        self._linger = linger
+        self._quiet, self._longest = quiet, longest
         self._waiting: dict[Hashable, list[tuple[T, asyncio.Future[R]]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -46,12 +51,19 @@ class Together(Generic[T, R]):
         """Do what is waiting under a key until nothing is."""
         try:
             while self._waiting[key]:
-                await asyncio.sleep(self._linger)
+                await self._gather(key)
                 batch, self._waiting[key] = self._waiting[key][:MOST], self._waiting[key][MOST:]
                 await self._do(key, batch)
         finally:
             for _, future in self._waiting.pop(key):
                 future.cancel()
+
+    async def _gather(self, key: Hashable) -> None:
+        """Wait for others, as long as they come."""
+        deadline, count = time.monotonic() + self._longest, 0
+        while count < len(self._waiting[key]) < MOST and time.monotonic() < deadline:
+            count = len(self._waiting[key])
+            await asyncio.sleep(self._quiet)
 
     async def _do(self, key: Hashable, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
         try:
