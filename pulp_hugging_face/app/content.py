@@ -115,7 +115,7 @@ async def _lifetime(application: web.Application) -> AsyncIterator[None]:
     take_turns(asyncio.get_running_loop())  # before the sites of the process are made
     store = application[STORE_KEY]
     await store.open()
-    # What has been imported stays: collections need not look at it, which costs a tenth of the time.
+    # What was imported stays: collections that look at it cost a tenth of the time.
     gc.collect()
     gc.freeze()
     yield

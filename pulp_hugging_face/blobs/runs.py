@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from .journal import Lock
-from .segments import PARALLEL_ABOVE, absent_run
+from .segments import PARALLEL_ABOVE, SHORTEST_RUN, absent_run
 from .source import Source
 from .transfer import Transfer
 from .work import Work
@@ -95,8 +95,11 @@ class Runs:
 
     @property
     def _limit(self) -> int:
-        large = self._work.layout.size > PARALLEL_ABOVE and not self._work.sequential
-        return PARALLEL if large else 1
+        size = self._work.layout.size
+        if size <= PARALLEL_ABOVE or self._work.sequential:
+            return 1
+        # What runs have under way is lost when their process dies: little of a smaller file.
+        return min(PARALLEL, size // SHORTEST_RUN)
 
     def _take_slot(self) -> int | None:
         own = set(self._under_way.values())
