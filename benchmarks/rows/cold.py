@@ -1,6 +1,6 @@
 """What is not held yet: a whole file, crowds at one file, its metadata, its end."""
 
-from benchmarks import preflight
+from benchmarks import memory, preflight
 from benchmarks.figures import percentile
 from benchmarks.load import Job, LoadError, generate
 from benchmarks.servers import Server
@@ -75,8 +75,9 @@ class ColdLarge(Cold):
         return sizes.large
 
     def sample(self, bench: Bench, server: Server, repetition: int) -> dict[str, float]:
-        url = server.file(self.repo_of(repetition), FILE)
-        load = generate(Job(url, size=self.size(bench.sizes)))
+        url, size = server.file(self.repo_of(repetition), FILE), self.size(bench.sizes)
+        memory.use(3 * size)
+        load = generate(Job(url, size=size))
         return {"cold-first": load.first_byte, "cold-total": load.seconds}
 
 

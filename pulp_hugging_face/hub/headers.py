@@ -12,6 +12,12 @@ EXPOSED = (
 )
 # For clients from 2.0 on, which print each topic once (§1.3).
 STALE = {"X-HF-Warning": "stale; The upstream Hub cannot be asked now: this is what it last said."}
+# Clients from 0.31 on fetch nothing larger than this without Xet (§1.5); others do.
+LARGEST_BY_HTTP = 50_000_000_000
+_TOO_LARGE = {
+    "X-HF-Warning": "large-file; huggingface_hub fetches no files above 50 GB without Xet, which "
+    "this server does not offer: fetch this one with curl, or from the Hub."
+}
 CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": EXPOSED}
 
 
@@ -41,6 +47,8 @@ def file_headers(entry: Entry, commit: str) -> dict[str, str]:
     if entry.lfs:
         headers["X-Linked-ETag"] = f'"{entry.lfs.sha256}"'
         headers["X-Linked-Size"] = str(entry.size)
+    if entry.size > LARGEST_BY_HTTP:
+        headers |= _TOO_LARGE
     return headers
 
 

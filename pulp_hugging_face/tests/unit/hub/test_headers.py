@@ -18,6 +18,7 @@ from pulp_hugging_face.hub.errors import (
 )
 from pulp_hugging_face.hub.headers import (
     CORS,
+    LARGEST_BY_HTTP,
     content_disposition,
     error_headers,
     etag_of,
@@ -65,6 +66,16 @@ def test_headers_of_an_lfs_file() -> None:
         "X-Linked-ETag": f'"{SHA256}"',
         "X-Linked-Size": "6",
     }
+
+
+def test_files_that_clients_refuse_by_http_are_announced() -> None:
+    """Clients from 2.0 on print the warning with the headers, before they refuse (§1.3, §1.5)."""
+    size = LARGEST_BY_HTTP + 1
+    headers = file_headers(Entry("w", OID, size, Lfs(SHA256, size, 126)), COMMIT)
+    topic, _, text = headers["X-HF-Warning"].partition("; ")
+    assert topic == "large-file" and "50 GB" in text
+    size = LARGEST_BY_HTTP
+    assert "X-HF-Warning" not in file_headers(Entry("w", OID, size, Lfs(SHA256, size, 126)), COMMIT)
 
 
 def test_no_xet_hint_and_no_location_is_ever_sent() -> None:
