@@ -47,6 +47,11 @@ class Place:
     artifact: UUID | None
     storage: Storage = field(compare=False, repr=False)
 
+    @property
+    def is_local(self) -> bool:
+        """Tell whether that is a folder of this machine."""
+        return local_path(self.storage, self.name) is not None
+
 
 @dataclass(frozen=True)
 class Stored:
@@ -55,6 +60,16 @@ class Stored:
     place: Place
     size: int
     digests: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Item:
+    """A verified file on its way, and what is to be noted of it."""
+
+    path: Path
+    stored: Stored
+    blob: BlobId
+    note: Any
 
 
 class Publisher:
@@ -74,7 +89,7 @@ class Publisher:
         self._large = asyncio.Semaphore(_LARGE_AT_ONCE)
         self._stopping = threading.Event()
         self._places: Together[str, Place] = Together(self._find_places, quiet=0)
-        self._notes: Together[tuple[Stored, BlobId, Any], None] = Together(self._note)
+        self._items: Together[_Item, None] = Together(self._finish)
 
     async def publish(self, path: Path, blob: BlobId, sha256: str, domain: str, note: Any) -> None:
         """
@@ -87,19 +102,29 @@ class Publisher:
         if place.artifact is None and Artifact.DIGEST_FIELDS != ["sha256"]:
             # Other plugins want other digests: that costs reading the file once more.
             digests |= await self._run(_digests, path, Artifact.DIGEST_FIELDS)
+        prepare = _sync if place.is_local else _put
         if blob.size > _LARGE:
             async with self._large:
-                await self._run(_put, place, path, blob.size, self._stopping)
+                await self._run(prepare, place, path, blob.size, self._stopping)
         else:
-            await self._run(_put, place, path, blob.size, self._stopping)
-        await self._notes.do(domain, (Stored(place, blob.size, digests), blob, note))
+            await self._run(prepare, place, path, blob.size, self._stopping)
+        stored = Stored(place, blob.size, digests)
+        await self._items.do(domain, _Item(path, stored, blob, note))
 
-    async def _find_places(self, domain: Hashable, sha256s: list[str]) -> list[Place]:
+    async def _find_places(self, domain: Hashable, sha256s: list[str]) -> list[Place | Exception]:
         return await self._database.call(_find_places, sha256s, domain=str(domain))
 
-    async def _note(self, domain: Hashable, batch: list[tuple[Stored, BlobId, Any]]) -> list[None]:
-        await self._database.call(self._write_down, batch, domain=str(domain))
-        return [None] * len(batch)
+    async def _finish(self, domain: Hashable, batch: list[_Item]) -> list[Exception | None]:
+        """
+        Move what is of this machine, and write all of it down, at once: in between, other processes
+        find neither the partial file nor the artifact.
+        """
+        failures = await self._run(_put_all, batch, self._stopping)
+        good = [one for one, failure in zip(batch, failures, strict=True) if failure is None]
+        rows = [(one.stored, one.blob, one.note) for one in good]
+        if rows:
+            await self._database.call(self._write_down, rows, domain=str(domain))
+        return failures
 
     async def _run(self, function: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
@@ -110,7 +135,7 @@ class Publisher:
         self._threads.shutdown(wait=False)
 
 
-def _find_places(sha256s: list[str]) -> list[Place]:
+def _find_places(sha256s: list[str]) -> list[Place | Exception]:
     """Return where bytes of digests belong, and keep what is there from clean-ups. Blocking."""
     domain = get_domain()
     storage = domain.get_storage()
@@ -126,22 +151,38 @@ def _find_places(sha256s: list[str]) -> list[Place]:
     ]
 
 
+def _put_all(batch: list[_Item], stopping: threading.Event) -> list[Exception | None]:
+    """Move the files of this machine; return what went wrong with each. Blocking."""
+    failures: list[Exception | None] = []
+    for one in batch:
+        try:
+            if one.stored.place.is_local:  # others have been uploaded
+                _put(one.stored.place, one.path, one.stored.size, stopping)
+            failures.append(None)
+        except Exception as error:  # raised again, for the file it is about
+            failures.append(error)
+    return failures
+
+
+def _sync(place: Place, path: Path, size: int, stopping: threading.Event) -> None:
+    """Make a file durable: what is moved is on the disk by then. Blocking."""
+    with path.open("rb") as content:
+        os.fsync(content.fileno())
+
+
 def _put(place: Place, path: Path, size: int, stopping: threading.Event) -> None:
     """
     Put a verified file where it belongs. Blocking.
 
-    In a folder on the same file system that is a rename, of what is on the disk by then. Bytes of a
-    known artifact are put back if they have gone or are too few.
+    In a folder on the same file system that is a rename. Bytes of a known artifact are put back if
+    they have gone or are too few.
     """
     storage, name = place.storage, place.name
-    is_local = local_path(storage, name) is not None
-    if (place.artifact is not None or is_local) and storage.exists(name):
+    if (place.artifact is not None or place.is_local) and storage.exists(name):
         if storage.size(name) == size:
             return
         storage.delete(name)
     with path.open("rb") as content:
-        if is_local:
-            os.fsync(content.fileno())
         saved = storage.save(name, _Verified(content, path, stopping))
     if saved != name:
         storage.delete(saved)

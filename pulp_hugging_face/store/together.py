@@ -18,13 +18,13 @@ class Together(Generic[T, R]):
     """
     Batches of items with the same key, one batch of a key after the other.
 
-    `work` takes the items of a batch and returns a result for each. When it raises, each item is
-    tried by itself: what is wrong with one must not be the others' failure.
+    `work` takes the items of a batch and returns a result for each, which may be an exception. When
+    it raises, each item is tried by itself: what is wrong with one must not be the others' failure.
     """
 
     def __init__(
         self,
-        work: Callable[[Hashable, list[T]], Awaitable[list[R]]],
+        work: Callable[[Hashable, list[T]], Awaitable[list[R | Exception]]],
         *,
         quiet: float = QUIET,
         longest: float = LONGEST,
@@ -80,5 +80,9 @@ class Together(Generic[T, R]):
                 batch[0][1].set_exception(error)
             return
         for (_, future), result in zip(batch, results, strict=True):
-            if not future.done():
+            if future.done():
+                continue
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
                 future.set_result(result)

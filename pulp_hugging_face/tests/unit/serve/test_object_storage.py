@@ -259,7 +259,9 @@ async def test_readers_do_not_wait_for_the_upload_and_no_transaction_does(
     for _ in range(2):  # the second joins the first, whose bytes are on their way
         async with asyncio.timeout(20):
             assert (await get(client, url_of("large.bin")))[::2] == (200, content)
-    assert any(asked.method in ("PUT", "POST") for asked in shelf.gate.asked)
+    async with asyncio.timeout(20):
+        while not any(asked.method in ("PUT", "POST") for asked in shelf.gate.asked):
+            await asyncio.sleep(0.05)
     open_ones = await store.database.fetch(
         "SELECT query FROM pg_stat_activity WHERE state LIKE 'idle in transaction%%'"
     )
