@@ -8,7 +8,7 @@ HubError
  │    · RangeNotSatisfiable
  └── trouble: nobody can say now
       UpstreamUnavailable · UpstreamTimeout · UpstreamBusy · GaveWay · UpstreamInvalid
-      · RedirectRefused · StorageFull · StorageUnavailable · DatabaseUnavailable
+      · RedirectRefused · LoopDetected · StorageFull · StorageUnavailable · DatabaseUnavailable
 """
 
 
@@ -177,10 +177,11 @@ class LoopDetected(UpstreamInvalid):
     status = 508
     code = "LoopDetected"
 
-    def __init__(self) -> None:
-        super().__init__(
-            "The upstream of this server leads back to this server: see the remote's url."
-        )
+    def __init__(
+        self,
+        message: str = "The upstream leads back to this server: look at the remote's url.",
+    ) -> None:
+        super().__init__(message)
 
 
 class UpstreamTimeout(Trouble):

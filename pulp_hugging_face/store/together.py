@@ -1,6 +1,7 @@
 """Work that costs less together: what is asked for within a moment is done in one go."""
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
@@ -10,6 +11,8 @@ R = TypeVar("R")
 
 # A batch is complete when nobody came for so many seconds, or this long after its first.
 QUIET, LONGEST = 0.05, 0.5
+# After so many seconds without a batch the first is not kept waiting: it may be the only one.
+IDLE = 0.5
 # So many in a batch at most.
 MOST = 200
 
@@ -31,6 +34,7 @@ class Together(Generic[T, R]):
     ) -> None:
         self._work = work
         self._quiet, self._longest = quiet, longest
+        self._last: dict[Hashable, float] = {}
         self._waiting: dict[Hashable, list[tuple[T, asyncio.Future[R]]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -54,13 +58,17 @@ class Together(Generic[T, R]):
                 await self._gather(key)
                 batch, self._waiting[key] = self._waiting[key][:MOST], self._waiting[key][MOST:]
                 await self._do(key, batch)
+                self._last[key] = time.monotonic()
         finally:
             for _, future in self._waiting.pop(key):
                 future.cancel()
 
     async def _gather(self, key: Hashable) -> None:
         """Wait for others, as long as they come."""
-        deadline, count = time.monotonic() + self._longest, 0
+        now, count = time.monotonic(), 0
+        deadline = now + self._longest
+        if now - self._last.get(key, -math.inf) > IDLE:
+            return
         while count < len(self._waiting[key]) < MOST and time.monotonic() < deadline:
             count = len(self._waiting[key])
             await asyncio.sleep(self._quiet)

@@ -158,7 +158,9 @@ def test_bytes_that_vanish_from_the_storage_are_fetched_again(hub, stack, cache)
     target = f"/{repo_id}/resolve/main/small.bin"
     assert cache.get(target).good
     digest = hub.file(repo_id, "small.bin").sha256
-    (stack.data / "media" / "artifact" / digest[:2] / digest[2:]).unlink()
+    artifact = stack.data / "media" / "artifact" / digest[:2] / digest[2:]
+    eventually(lambda: "small.bin" in held_paths(cache, repo_id, hub.sha(repo_id)))
+    artifact.unlink()
     reply = cache.get(target)
     assert reply.good and reply.body == hub.bytes_of(repo_id, "small.bin")
     hub.stop()

@@ -26,7 +26,7 @@ def test_what_is_in_a_repository_survives_the_cleaning_up_of_orphans(hub, new_ca
     fetch_all(hub, cache, repo_id)
     wait_for_commits(cache, 1)
     clean_up(cache)
-    assert held_paths(cache, repo_id, hub.sha(repo_id)) == set(FILES)
+    eventually(lambda: held_paths(cache, repo_id, hub.sha(repo_id)) == set(FILES))
     hub.stop()
     fetch_all(hub, cache, repo_id)
 
@@ -36,7 +36,7 @@ def test_a_cache_without_a_repository_survives_it_too(hub, cache):
     fetch_all(hub, cache, repo_id)
     wait_for_joining(cache, since)
     clean_up(cache)
-    assert held_paths(cache, repo_id, hub.sha(repo_id)) == set(FILES)
+    eventually(lambda: held_paths(cache, repo_id, hub.sha(repo_id)) == set(FILES))
     hub.stop()
     fetch_all(hub, cache, repo_id)
 

@@ -175,6 +175,7 @@ def test_the_files_of_a_commit_tell_what_is_held(hub, rest, cache):
     repo_id = fresh_repo(hub)
     sha = hub.sha(repo_id)
     assert cache.get(f"/{repo_id}/resolve/main/small.bin").good
+    eventually(lambda: held_paths(cache, repo_id, sha))
     files = rest.list(commit_unit(cache, repo_id, sha)["files_href"])
     assert files == [
         {
@@ -235,4 +236,4 @@ def test_a_held_file_is_told_as_soon_as_it_is_served(hub, cache):
     repo_id = fresh_repo(hub)
     for path in ("config.json", "large.bin", "small.bin"):
         assert cache.get(f"/{repo_id}/resolve/main/{path}").good
-        assert path in held_paths(cache, repo_id, hub.sha(repo_id))
+        eventually(lambda: path in held_paths(cache, repo_id, hub.sha(repo_id)), 2)  # noqa: B023

@@ -16,6 +16,7 @@ from pulp_hugging_face.app import content
 from pulp_hugging_face.app.checks import check_trusted_proxies
 from pulp_hugging_face.hub.errors import RepoMoved
 from pulp_hugging_face.store.distributions import Distributions
+from pulp_hugging_face.store.service import Store
 from pulp_hugging_face.store.tally import Tallies
 from pulp_hugging_face.store.views import View
 
@@ -57,6 +58,8 @@ class Moving:
         self.database = pulp
         self.distributions = Distributions(pulp, lambda: None)  # type: ignore[arg-type]
         self.tallies = Tallies(pulp)  # type: ignore[arg-type]
+
+    passing = Store.passing
 
     async def resolve(self, *_: Any) -> Any:
         raise RepoMoved("new/name")

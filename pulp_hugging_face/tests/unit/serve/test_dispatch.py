@@ -21,6 +21,7 @@ from pulp_hugging_face.hub.errors import (
     UpstreamTimeout,
 )
 from pulp_hugging_face.serve.dispatch import caller_of, serve
+from pulp_hugging_face.store.service import Store
 from pulp_hugging_face.store.tally import Tallies
 from pulp_hugging_face.store.views import View
 
@@ -48,6 +49,8 @@ class Raising:
     def __init__(self, error: BaseException) -> None:
         self.error = error
         self.tallies = Tallies(None)  # type: ignore[arg-type]
+
+    passing = Store.passing
 
     async def resolve(self, *_: Any) -> Any:
         raise self.error

@@ -24,9 +24,24 @@ class Doubler:
         return [2 * number for number in numbers]
 
 
+async def busy(work: Doubler, **settings: float) -> Together[int, int]:
+    """Return batches of which there has just been one."""
+    together = Together(work, **settings)
+    await asyncio.gather(together.do("a", 0), together.do("b", 0))
+    work.batches.clear()
+    return together
+
+
+async def test_the_first_after_a_while_is_not_kept_waiting() -> None:
+    work = Doubler()
+    together = Together(work, quiet=3600, longest=3600)
+    async with asyncio.timeout(5):
+        assert await together.do("a", 1) == 2
+
+
 async def test_what_comes_within_a_moment_is_one_batch() -> None:
     work = Doubler()
-    together = Together(work)
+    together = await busy(work)
     results = await asyncio.gather(*(together.do("a", number) for number in range(50)))
     assert results == [2 * number for number in range(50)]
     assert work.batches == [("a", list(range(50)))]
@@ -34,20 +49,20 @@ async def test_what_comes_within_a_moment_is_one_batch() -> None:
 
 async def test_keys_are_batches_of_their_own() -> None:
     work = Doubler()
-    together = Together(work)
+    together = await busy(work)
     assert await asyncio.gather(together.do("a", 1), together.do("b", 2)) == [2, 4]
     assert sorted(key for key, _ in work.batches) == ["a", "b"]
 
 
 async def test_a_batch_is_not_longer_than_it_may_be() -> None:
     work = Doubler()
-    together = Together(work, quiet=0.001)
+    together = await busy(work, quiet=0.001)
     await asyncio.gather(*(together.do("a", number) for number in range(2 * MOST + 1)))
     assert [len(numbers) for _, numbers in work.batches] == [MOST, MOST, 1]
 
 
 async def test_what_is_wrong_with_one_is_not_the_others_failure() -> None:
-    together = Together(Doubler())
+    together = await busy(Doubler())
     results = await asyncio.gather(
         *(together.do("a", number) for number in (1, -1, 3)), return_exceptions=True
     )
@@ -57,7 +72,7 @@ async def test_what_is_wrong_with_one_is_not_the_others_failure() -> None:
 
 async def test_a_stream_without_a_pause_is_not_waited_for_for_ever() -> None:
     work = Doubler()
-    together = Together(work, quiet=0.02, longest=0.1)
+    together = await busy(work, quiet=0.02, longest=0.1)
     tasks = []
     for number in range(40):
         tasks.append(asyncio.create_task(together.do("a", number)))
@@ -67,8 +82,7 @@ async def test_a_stream_without_a_pause_is_not_waited_for_for_ever() -> None:
 
 
 async def test_who_gives_up_does_not_stop_the_others() -> None:
-    work = Doubler()
-    together = Together(work)
+    together = await busy(Doubler())
     first, second = (asyncio.create_task(together.do("a", number)) for number in (1, 2))
     await asyncio.sleep(0)
     first.cancel()
