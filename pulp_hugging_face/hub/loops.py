@@ -13,7 +13,7 @@ CDN_LOOP = "CDN-Loop"
 # A request that came so often through this server is not let through again.
 MOST_PASSAGES = 4
 # One item of the list: a name (a host with a port, or a token), and parameters.
-_ITEM = re.compile(r"[\w!#$%&'*+.^`|~:\[\]-]{1,255}(?:\s*;[^,\x00-\x1f\x7f]{0,255})?", re.ASCII)
+_ITEM = re.compile(r"[\w!#$%&'*+.^`|~:\[\]-]{1,255}(?:[ \t]*;[ -+\--~]{0,255})?", re.ASCII)
 _MOST_ITEMS = 32
 
 

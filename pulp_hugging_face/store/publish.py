@@ -102,12 +102,11 @@ class Publisher:
         if place.artifact is None and Artifact.DIGEST_FIELDS != ["sha256"]:
             # Other plugins want other digests: that costs reading the file once more.
             digests |= await self._run(_digests, path, Artifact.DIGEST_FIELDS)
-        prepare = _sync if place.is_local else _put
         if blob.size > _LARGE:
             async with self._large:
-                await self._run(prepare, place, path, blob.size, self._stopping)
+                await self._run(_prepare, place, path, blob.size, self._stopping)
         else:
-            await self._run(prepare, place, path, blob.size, self._stopping)
+            await self._run(_prepare, place, path, blob.size, self._stopping)
         stored = Stored(place, blob.size, digests)
         await self._items.do(domain, _Item(path, stored, blob, note))
 
@@ -156,7 +155,7 @@ def _put_all(batch: list[_Item], stopping: threading.Event) -> list[Exception | 
     failures: list[Exception | None] = []
     for one in batch:
         try:
-            if one.stored.place.is_local:  # others have been uploaded
+            if one.stored.place.is_local:  # what was copied before is left as it is
                 _put(one.stored.place, one.path, one.stored.size, stopping)
             failures.append(None)
         except Exception as error:  # raised again, for the file it is about
@@ -164,10 +163,20 @@ def _put_all(batch: list[_Item], stopping: threading.Event) -> list[Exception | 
     return failures
 
 
-def _sync(place: Place, path: Path, size: int, stopping: threading.Event) -> None:
-    """Make a file durable: what is moved is on the disk by then. Blocking."""
-    with path.open("rb") as content:
-        os.fsync(content.fileno())
+def _prepare(place: Place, path: Path, size: int, stopping: threading.Event) -> None:
+    """Do what takes time: write out what will be moved, copy or upload all else. Blocking."""
+    if place.is_local and _is_near(Path(local_path(place.storage, place.name) or ""), path):
+        with path.open("rb") as content:
+            os.fsync(content.fileno())
+    else:
+        _put(place, path, size, stopping)
+
+
+def _is_near(target: Path, path: Path) -> bool:
+    """Tell whether a file gets to its target by a rename: on the same file system."""
+    while not target.exists():
+        target = target.parent
+    return target.stat().st_dev == path.stat().st_dev
 
 
 def _put(place: Place, path: Path, size: int, stopping: threading.Event) -> None:

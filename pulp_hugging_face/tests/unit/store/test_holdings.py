@@ -63,9 +63,16 @@ def bench(database: Database, domain: Domain, makers: Makers, tmp_path: Path) ->
     return Bench(database, domain, makers.view(), tmp_path)
 
 
+@pytest.mark.parametrize("near", [True, False], ids=["renamed", "copied"])
 async def test_what_is_published_is_found_with_its_claim(
-    bench: Bench, database: Database, domain: Domain, tmp_path: Path
+    bench: Bench,
+    database: Database,
+    domain: Domain,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    near: bool,
 ) -> None:
+    monkeypatch.setattr("pulp_hugging_face.store.publish._is_near", lambda *_: near)
     commit = await bench.commit()
     claim = bench.claim(commit)
     await bench.publish(claim)
