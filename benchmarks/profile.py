@@ -29,9 +29,10 @@ from .sizes import QUICK
 from .upstream import Upstream
 
 PY_SPY = ClientKind("py-spy", ("py-spy>=0.4",))
-SHOWN = 25
+SHOWN = 30
 # A thread of a pool that waits for work looks busy from outside: it holds a lock.
 POOL, WORKING = "_worker (futures/thread.py)", "run (futures/thread.py)"
+LOOP = "BaseEventLoop._run_once (asyncio/base_events.py)"
 ALL = ("get", "head", "info", "stream")
 
 
@@ -68,6 +69,12 @@ def _short(function: str) -> str:
     name, _, place = function.rpartition(" (")
     path = place.rstrip(")").rpartition(":")[0] or place.rstrip(")")
     return f"{name} ({'/'.join(Path(path).parts[-2:])})"
+
+
+def inside(total: Counter[str]) -> Counter[str]:
+    """Leave out what is around every step of the event loop: that is in every stack."""
+    around = total[LOOP] or max(total.values(), default=0) + 1
+    return Counter({name: count for name, count in total.items() if count < around})
 
 
 def table(title: str, counts: Counter[str], samples: int) -> str:
@@ -161,7 +168,7 @@ def main() -> int:
         return 130
     print(f"{found.samples} samples of a worker\n")
     print(table("Function itself", found.own, found.samples) + "\n")
-    print(table("Function with what it calls", found.total, found.samples))
+    print(table("Function with what it calls", inside(found.total), found.samples))
     return 0
 
 

@@ -19,8 +19,9 @@ log = logging.getLogger("pulp_hugging_face.blobs")
 
 # So many segments are hashed by one call into a thread.
 _BATCH = 8
-# Written out this often on the way, so that the keeper's last sync is short.
-SYNC_SEGMENTS = 128
+# Written out this often on the way, so that the keeper's last sync is short, and that a machine
+# that fails costs no more. Each sync slows the download down.
+SYNC_SEGMENTS = 1024
 POLL = 0.03
 
 
