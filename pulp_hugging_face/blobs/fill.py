@@ -124,7 +124,12 @@ class Fill:
         """Tell whether new readers may join."""
         if self.done or self._ending:
             return False
-        return self._work is None or self._work.journal.state is not State.BAD
+        if self._work is None:
+            return True
+        # Whoever does not find a published blob held must not be served from here: its bytes are
+        # gone from the storage, and are to be fetched again.
+        journal = self._work.journal
+        return journal.state is not State.BAD and not journal.get(Flag.PUBLISHED)
 
     @property
     def is_being_published(self) -> bool:

@@ -163,6 +163,7 @@ def test_bytes_that_vanish_from_the_storage_are_fetched_again(hub, stack, cache)
     artifact.unlink()
     reply = cache.get(target)
     assert reply.good and reply.body == hub.bytes_of(repo_id, "small.bin")
+    eventually(artifact.exists)
     hub.stop()
     assert cache.get(target).body == reply.body
 
