@@ -14,7 +14,7 @@ import psycopg
 from django.conf import settings
 
 from pulp_hugging_face.app.models import HuggingFaceDistribution, HuggingFaceRemote
-from pulp_hugging_face.app.models.changes import CHANNEL, COMMITS
+from pulp_hugging_face.app.models.changes import CHANNEL, COMMITS, KNOWN
 from pulp_hugging_face.hub.names import InvalidName, decode_segment
 from pulp_hugging_face.upstream.config import RemoteConfig
 
@@ -39,9 +39,13 @@ class Distributions:
     the map is reloaded after HUGGING_FACE_DISTRIBUTION_TTL seconds.
     """
 
-    def __init__(self, database: Database, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, database: Database, changed: Callable[[], None], moved: Callable[[], None]
+    ) -> None:
+        """`changed` is called when anything may be another, `moved` when only what is known is."""
         self._database = database
         self._changed = changed
+        self._moved = moved
         self._views: dict[str, View] = {}
         self._loaded_at = float("-inf")
         self._lock = asyncio.Lock()
@@ -139,6 +143,9 @@ class Distributions:
                 self._take(notification.payload)
 
     def _take(self, payload: str) -> None:
+        if payload == KNOWN:
+            self._moved()
+            return
         self._changed()
         if payload != COMMITS:
             self._loaded_at = float("-inf")

@@ -1,5 +1,7 @@
 """Writing down what the upstream told. Blocking: call from a worker thread."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -7,6 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from pulp_hugging_face.app.models import HuggingFaceRemote, KnownRef, KnownRepo
+from pulp_hugging_face.app.models.changes import notify_known
 from pulp_hugging_face.hub.errors import DefiniteRefusal
 from pulp_hugging_face.hub.names import RepoId
 from pulp_hugging_face.hub.payloads import stored_info
@@ -41,6 +44,32 @@ def _is_current(remote: RemoteView) -> bool:
     return row is not None and (row.url, row.hf_token, row.effective_token_mode) == asked
 
 
+@contextmanager
+def _telling(remote: UUID, names: set[RepoId], revision: str = "") -> Iterator[None]:
+    """
+    Tell all processes when what they may remember of a repository is another afterwards.
+
+    Clients ask twice for a file of a branch, by HEAD and by GET, and not always the same process:
+    the commit must not go back in between.
+    """
+    before = _told(remote, names, revision)
+    yield
+    if before and _told(remote, names, revision) != before:
+        notify_known()
+
+
+def _told(remote: UUID, names: set[RepoId], revision: str) -> list[tuple[Any, ...]]:
+    ids = [name.id for name in names]
+    kinds = {name.type.value for name in names}
+    same = {"remote_id": remote, "repo_type__in": kinds, "repo_id__in": ids}
+    repos = KnownRepo.objects.filter(**same)
+    refs = KnownRef.objects.filter(**same, revision=revision)
+    return [
+        *repos.order_by("repo_id").values_list("repo_id", "canonical_id", "visibility", "refusal"),
+        *refs.order_by("repo_id").values_list("repo_id", "sha", "refusal"),
+    ]
+
+
 def record_answer(
     remote: RemoteView,
     domain: UUID,
@@ -55,7 +84,7 @@ def record_answer(
         if not _is_current(remote):
             return
         save_commit(domain, answer)
-        _upsert_repos(remote.pk, {asked, answer.repo}, answer.repo, now, visibility, refusal)
+        names = {asked, answer.repo}
         refs = [
             KnownRef(
                 remote_id=remote.pk,
@@ -68,7 +97,9 @@ def record_answer(
             )
             for name in sorted({revision, answer.sha})
         ]
-        _upsert(KnownRef, refs, ["sha", "info", *_OUTCOME])
+        with _telling(remote.pk, names, revision):
+            _upsert_repos(remote.pk, names, answer.repo, now, visibility, refusal)
+            _upsert(KnownRef, refs, ["sha", "info", *_OUTCOME])
 
 
 def record_seen(
@@ -81,7 +112,8 @@ def record_seen(
     with transaction.atomic():
         if _is_current(remote):
             names = {asked, canonical}
-            _upsert_repos(remote.pk, names, canonical, datetime.now(UTC), visibility, refusal)
+            with _telling(remote.pk, names):
+                _upsert_repos(remote.pk, names, canonical, datetime.now(UTC), visibility, refusal)
 
 
 def _upsert_repos(
@@ -125,7 +157,8 @@ def record_refusal(remote: RemoteView, repo: RepoId, refusal: DefiniteRefusal) -
     )
     with transaction.atomic():
         if _is_current(remote):
-            _upsert(KnownRepo, [row], _OUTCOME)
+            with _telling(remote.pk, {repo}):
+                _upsert(KnownRepo, [row], _OUTCOME)
 
 
 def record_no_revision(
@@ -141,7 +174,8 @@ def record_no_revision(
     )
     with transaction.atomic():
         if _is_current(remote):
-            _upsert(KnownRef, [row], ["sha", *_OUTCOME])
+            with _telling(remote.pk, {repo}, revision):
+                _upsert(KnownRef, [row], ["sha", *_OUTCOME])
 
 
 def forget_commit(remote: UUID, repo: RepoId, sha: str) -> None:

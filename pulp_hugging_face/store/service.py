@@ -74,10 +74,10 @@ class Store:
     def __init__(self) -> None:
         self.database = Database()
         self._commits = Commits(self.database)
-        self.distributions = Distributions(self.database, self._changed)
+        self._known = KnownStore(self.database)
+        self.distributions = Distributions(self.database, self._changed, self._known.clear)
         self.tallies = Tallies(self.database)
         self._egress = EgressPool(self.tallies)
-        self._known = KnownStore(self.database)
         self._contents = Contents(self.database)
         self._trees = Trees(self.database)
         self._inquiries = Inquiries()

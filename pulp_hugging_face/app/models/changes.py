@@ -1,5 +1,5 @@
 """
-Tell every content process at once that an administrator changed something.
+Tell every content process at once what an administrator changed, or the upstream.
 
 NOTIFY is part of the transaction: it is delivered when the change is committed, and not if it is
 rolled back.
@@ -14,6 +14,8 @@ from pulpcore.plugin.models import ContentGuard, Domain
 CHANNEL = "pulp_hugging_face"
 # Payload that tells that commits are gone; without one, distributions or what they use changed.
 COMMITS = "commits"
+# Payload that tells that an upstream says another thing than before: a branch moved, say.
+KNOWN = "known"
 
 
 def notify(*_args: Any, **_kwargs: Any) -> None:
@@ -25,6 +27,12 @@ def notify(*_args: Any, **_kwargs: Any) -> None:
 def _commit_deleted(**_kwargs: Any) -> None:
     with connection.cursor() as cursor:  # equal notifications of a transaction become one
         cursor.execute(f"NOTIFY {CHANNEL}, '{COMMITS}'")
+
+
+def notify_known() -> None:
+    """Tell that what is known of an upstream has changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"NOTIFY {CHANNEL}, '{KNOWN}'")
 
 
 def _guard_changed(sender: type, **kwargs: Any) -> None:

@@ -56,7 +56,7 @@ class Moving:
 
     def __init__(self, pulp: Pulp) -> None:
         self.database = pulp
-        self.distributions = Distributions(pulp, lambda: None)  # type: ignore[arg-type]
+        self.distributions = Distributions(pulp, lambda: None, lambda: None)  # type: ignore[arg-type]
         self.tallies = Tallies(pulp)  # type: ignore[arg-type]
 
     passing = Store.passing

@@ -1,12 +1,15 @@
 """From a revision to a commit: freshness, refusals, trouble (architecture §4, Freshness)."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from pulp_hugging_face.app.models import Commit, HuggingFaceRemote, KnownRef, KnownRepo
+from pulp_hugging_face.app.models.changes import notify_known
 from pulp_hugging_face.hub.errors import (
     DisabledRepo,
     HubError,
@@ -18,6 +21,7 @@ from pulp_hugging_face.hub.errors import (
     UpstreamUnavailable,
 )
 from pulp_hugging_face.hub.names import RepoId, RepoType
+from pulp_hugging_face.store import known
 from pulp_hugging_face.store.service import Store
 from pulp_hugging_face.store.views import Caller, View
 from pulp_hugging_face.tests.hub import (
@@ -150,6 +154,63 @@ async def test_what_one_process_learned_another_knows(view: View, fresh: Fixture
         await ask(store, view)
         await store.close()
     assert fresh.counters().of("api_info") == 1
+
+
+@pytest_asyncio.fixture
+async def other(view: View) -> AsyncIterator[Store]:
+    """Another process on the same database."""
+    made = Store()
+    await made.open()
+    yield made
+    await made.close()
+
+
+@pytest.mark.parametrize("change", ["commit", "deleted branch", "private"])
+async def test_what_changes_in_one_process_is_not_remembered_in_another(
+    store: Store,
+    other: Store,
+    view: View,
+    fresh: FixtureHub,
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+) -> None:
+    """A client's HEAD and GET may reach two processes: the second must not be behind the first."""
+    monkeypatch.setattr(known, "TRUST", 600.0)
+    fresh.set_ref("org/fresh", "refs/heads/side", "main")
+    await listening(other)
+
+    async def side(process: Store) -> str:
+        try:
+            return str((await ask(process, view, "side")).commit.sha)
+        except HubError as error:
+            return type(error).__name__
+
+    before = await side(store)
+    assert await side(other) == before
+    if change == "commit":
+        fresh.add_commit("org/fresh", {"b": "b"}, ref="side")
+    elif change == "private":
+        fresh.update_repo("org/fresh", private=True)
+    else:
+        fresh.delete_ref("org/fresh", "refs/heads/side")
+    await grow_old(view)
+    store._known.clear()  # as if TRUST had passed
+    after = await side(store)
+    assert after != before
+    async with asyncio.timeout(10):
+        while await side(other) != after:
+            await asyncio.sleep(0.01)
+
+
+async def listening(process: Store) -> None:
+    """Return when a process hears notifications."""
+    heard = asyncio.Event()
+    moved, process.distributions._moved = process.distributions._moved, heard.set
+    async with asyncio.timeout(10):
+        while not heard.is_set():
+            await process.database.call(notify_known)
+            await asyncio.sleep(0.01)
+    process.distributions._moved = moved
 
 
 # Trouble.
