@@ -63,6 +63,11 @@ class Commits:
                 self._cache.put(key, commit)
         return commit
 
+    async def save(self, domain: UUID, answer: InfoAnswer) -> HeldCommit | None:
+        """Hold the commit that the upstream told of; None if it was deleted at once."""
+        await self._database.call(save_commit, domain, answer)
+        return await self.get(domain, answer.repo, answer.sha)
+
     async def told(self, commit: HeldCommit) -> CommitTold:
         """Return what a commit list tells of a commit."""
         row = await self._database.fetch_one(_TOLD, (commit.pk,))

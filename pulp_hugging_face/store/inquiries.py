@@ -120,6 +120,11 @@ class Inquiries:
             with giving_way():
                 self._flights.start(inquiry.key, lambda: self._watched(inquiry))
 
+    def trouble(self, remote: RemoteConfig, subject: Subject, error: Trouble) -> None:
+        """Note trouble that somebody else has met."""
+        if not isinstance(error, GaveWay):
+            self._weather.bad(remote, subject, error)
+
     async def _watched(self, inquiry: Inquiry[T]) -> T:
         try:
             answer = await inquiry.work()

@@ -252,6 +252,10 @@ class KnownStore:
             remote.pk, (repo,), recording.record_no_revision, remote, repo, revision, refusal
         )
 
+    async def touch(self, remote: RemoteView, repo: RepoId, revision: str) -> None:
+        """Remember that what is known of a revision (by canonical id) may go on for now."""
+        await self._write(remote.pk, (repo,), recording.touch, remote, repo, revision)
+
     async def forget_commit(self, remote: UUID, repo: RepoId, sha: str) -> None:
         """Forget every revision that points to a commit which is no longer held."""
         await self._write(remote, (repo,), recording.forget_commit, remote, repo, sha)

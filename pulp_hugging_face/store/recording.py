@@ -178,6 +178,14 @@ def record_no_revision(
                 _upsert(KnownRef, [row], ["sha", *_OUTCOME])
 
 
+def touch(remote: RemoteView, repo: RepoId, revision: str) -> None:
+    with transaction.atomic():
+        if _is_current(remote):
+            KnownRef.objects.filter(
+                remote=remote.pk, repo_type=repo.type.value, repo_id=repo.id, revision=revision
+            ).update(checked_at=datetime.now(UTC))
+
+
 def forget_commit(remote: UUID, repo: RepoId, sha: str) -> None:
     KnownRef.objects.filter(
         remote=remote, repo_type=repo.type.value, repo_id=repo.id, sha=sha

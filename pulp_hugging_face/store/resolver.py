@@ -8,7 +8,9 @@ get the old answer meanwhile; and when the upstream is in trouble the old answer
 
 import logging
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass, replace
+from typing import Any
 
 from django.conf import settings
 
@@ -32,6 +34,7 @@ from .contents import Contents
 from .inquiries import Inquiries, Inquiry
 from .known import PRIVATE_GATED, Known, KnownStore, ends_serving, visibility_of
 from .lru import Lru
+from .moves import Moves
 from .pullthrough import PullThrough
 from .views import Caller, RemoteView, View
 
@@ -76,6 +79,7 @@ class Resolver:
         egress: EgressPool,
         pull_through: PullThrough,
         inquiries: Inquiries,
+        moves: Moves,
     ) -> None:
         self._commits = commits
         self._known = known
@@ -84,6 +88,7 @@ class Resolver:
         self._egress = egress
         self._pull_through = pull_through
         self._inquiries = inquiries
+        self._moves = moves
         # What callers' own tokens were refused: told apart from what others were, and for a moment.
         self._refused: Lru[tuple[object, ...], tuple[DefiniteRefusal, float]] = Lru(_REFUSED)
 
@@ -125,7 +130,6 @@ class Resolver:
             # A refusal is for whoever is refused; those with a token of their own were sorted out.
             told = known.refusal is not None or self._access.counts_as_shown(remote, ago)
             if told and self._is_fresh(remote, known, revision):
-                self._check_entitlement_behind(view, remote, caller, known, revision)
                 return await self._answer(view, remote, caller, known, repo, revision)
             # No longer enough to answer at once, but it is when nobody can say.
             if known.sha and not known.refusal and still_counts(ago):
@@ -190,17 +194,10 @@ class Resolver:
             return known.ref_age() < settings.HUGGING_FACE_REFUSAL_TTL
         if not known.sha:
             return False
-        return is_sha(revision) or known.ref_age() < remote.metadata_ttl
-
-    def _check_entitlement_behind(
-        self, view: View, remote: RemoteView, caller: Caller, known: Known, revision: str
-    ) -> None:
-        """A full sha never goes stale, but the right to see it may: ask behind the answer."""
-        limit = max(settings.HUGGING_FACE_GRANT_TTL, float(remote.metadata_ttl))
-        if is_sha(revision) and not known.refusal and known.age() > limit:
-            self._inquiries.ask_behind(
-                self._inquiry(view, remote, caller, known.repo, revision, held=True)
-            )
+        if is_sha(revision):
+            # It means the same for ever, but the right to see it may end.
+            return known.age() < max(settings.HUGGING_FACE_GRANT_TTL, float(remote.metadata_ttl))
+        return known.ref_age() < remote.metadata_ttl
 
     async def _answer(
         self,
@@ -304,6 +301,25 @@ class Resolver:
             heard = await self._hear(remote, caller, repo, None)
             await self._record_seen(remote, caller, repo, heard)
             return
+
+        def record() -> Coroutine[Any, Any, None]:
+            return self._record(view, remote, caller, repo, revision, heard)
+
+        if not held:
+            await record()
+            return
+        client = HubClient(self._egress.get(remote.config), heard.token)
+        await self._moves.make(view, remote, repo, revision, heard.answer, client, record)
+
+    async def _record(
+        self,
+        view: View,
+        remote: RemoteView,
+        caller: Caller,
+        repo: RepoId,
+        revision: str,
+        heard: _Heard,
+    ) -> None:
         visibility = await self._record_grant(remote, caller, heard)
         await self._known.record_answer(
             remote, view.domain_pk, repo, revision, heard.answer, visibility, heard.refusal

@@ -36,6 +36,7 @@ from .holdings import Claim, Held, Holdings
 from .inquiries import Inquiries, Inquiry
 from .known import KnownStore
 from .leases import DatabaseLeases
+from .moves import Moves
 from .objects import Objects
 from .prefetch import Prefetcher
 from .pullthrough import PullThrough
@@ -81,6 +82,7 @@ class Store:
         self._contents = Contents(self.database)
         self._trees = Trees(self.database)
         self._inquiries = Inquiries()
+        self._moves = Moves(self._commits, self._known, self._trees, self._inquiries)
         self._access = Access(self._egress, Grants(self.database), self._inquiries)
         self._pull_through = PullThrough(self.database, self._known, self._egress)
         self._holdings = Holdings(self.database)
@@ -100,6 +102,7 @@ class Store:
             self._egress,
             self._pull_through,
             self._inquiries,
+            self._moves,
         )
         self._prefetcher = Prefetcher(self)
         self.remembered = Remembered()
@@ -124,7 +127,7 @@ class Store:
         """Stop it, in the order in which one part uses another."""
         await self._prefetcher.close()
         await self._fills.close()
-        for part in (self._inquiries, self._trees):
+        for part in (self._inquiries, self._moves, self._trees):
             await part.close()
         await self._pull_through.close()
         await self._holdings.close()

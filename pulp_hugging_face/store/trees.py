@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import transaction
 
 from pulp_hugging_face.app.models import Commit, Tree
-from pulp_hugging_face.hub.errors import EntryNotFound, UpstreamInvalid
+from pulp_hugging_face.hub.errors import EntryNotFound, Trouble, UpstreamBusy, UpstreamInvalid
 from pulp_hugging_face.hub.manifest import (
     Entry,
     InvalidManifest,
@@ -158,7 +158,9 @@ class Trees:
                 listing = self.list_missing(domain, commit, missing, client)
             try:
                 await asyncio.wait_for(listing, caller.patience(LISTING_PATIENCE))
-            except TimeoutError:
+            except UpstreamBusy:
+                raise  # another question would make it worse
+            except (TimeoutError, Trouble):
                 return await self._ask_single(commit, path, client, caller)
         raise UpstreamInvalid("The upstream's listings lead nowhere.")
 
@@ -177,6 +179,10 @@ class Trees:
             raise _no_entry(commit, path)
         self._single.put((commit.pk, path), found)
         return found
+
+    async def list_root(self, domain: UUID, commit: HeldCommit, client: HubClient) -> None:
+        """List the root of a commit, once for all who want it. Raises the upstream's HubError."""
+        await self.list_missing(domain, commit, NotListed(""), client)
 
     async def list_missing(
         self, domain: UUID, commit: HeldCommit, missing: NotListed, client: HubClient | None
