@@ -20,6 +20,10 @@ POSTGRES_SECONDS = 300.0
 START_SECONDS = 180.0
 LEFTOVER_SECONDS = 15.0
 POSTGRES_NAME = "PostgreSQL"
+# A content process has four connections to read, four to write, and a few for pulpcore, locks and
+# notifications; the REST API, task workers and administrators have the others.
+CONNECTIONS_EACH = 16
+OTHER_CONNECTIONS = 68
 PREPARING = "Preparing the database (only once, less than a minute) ..."
 
 
@@ -99,7 +103,8 @@ def _database(instance: Instance, screen: Screen) -> Database:
     new = not data.has_cluster()
     screen.progress("Creating the database ..." if new else "Starting the database ...")
     cluster = postgres.prepare(data, instance.environ, instance.signals)
-    child = Child(cluster.server(instance.logs_to_screen))
+    connections = OTHER_CONNECTIONS + CONNECTIONS_EACH * instance.options.workers
+    child = Child(cluster.server(instance.logs_to_screen, connections))
     instance.supervisor.start(child)
     postgres.wait_until_started(cluster, child, instance.signals, POSTGRES_SECONDS)
     return Database(

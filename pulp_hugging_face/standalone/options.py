@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import values
+from .cores import usable_cores
 from .errors import BadOption
 
 REDACTED = "***"
@@ -129,8 +130,7 @@ OPTIONS: tuple[Option, ...] = (
         "PULP_HF_WORKERS",
         values.positive,
         "Processes that serve downloads.",
-        default=2,
-        unit="processes",
+        default_text="one for each core",
         metavar="N",
     ),
     Option(
@@ -241,7 +241,7 @@ class Options:
     content_origin: str | None = None
     trusted_proxies: tuple[str, ...] = ()
     root_distribution: str = "huggingface"
-    workers: int = 2
+    workers: int = field(default_factory=usable_cores)
     upstream: str | None = None
     hf_token: str | None = field(default=None, repr=False)
     policy: str | None = None

@@ -38,13 +38,14 @@ class Cluster:
     log: Path
     env: Mapping[str, str]
 
-    def server(self, to_screen: bool) -> Spec:
-        """Return how to run the server: loopback closed, socket private."""
+    def server(self, to_screen: bool, connections: int) -> Spec:
+        """Return how to run the server: loopback closed, socket private, so many connections."""
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": str(self.socket_folder).replace(",", "\\,"),
             "unix_socket_permissions": "0700",
             "port": str(PORT),
+            "max_connections": str(connections),
             "logging_collector": "off",
             "log_destination": "stderr",
         }

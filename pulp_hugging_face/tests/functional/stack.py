@@ -102,7 +102,11 @@ class Stack:
     def environment(self) -> dict[str, str]:
         """Return the environment without what belongs to the developer."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
-        fixed = {"PULP_HF_ADMIN_PASSWORD": PASSWORD, "PULP_HF_TRUSTED_PROXIES": TRUSTED_PROXY}
+        fixed = {
+            "PULP_HF_ADMIN_PASSWORD": PASSWORD,
+            "PULP_HF_TRUSTED_PROXIES": TRUSTED_PROXY,
+            "PULP_HF_WORKERS": "2",
+        }
         return {**kept, **QUICK, **fixed, **self.environ}
 
     @property

@@ -6,6 +6,7 @@ import pytest
 
 from pulp_hugging_face.standalone import options
 from pulp_hugging_face.standalone.cli import parser
+from pulp_hugging_face.standalone.cores import usable_cores
 from pulp_hugging_face.standalone.errors import BadOption
 from pulp_hugging_face.standalone.options import OPTIONS, Options, resolve
 
@@ -21,7 +22,8 @@ def test_a_flag_wins_over_the_environment_and_that_over_dotenv():
 
 def test_defaults_are_those_of_the_table():
     found = resolve({}, {"HOME": "/home/you"}, {})
-    assert (found.port, found.api_port, found.bind, found.workers) == (24816, 24817, "127.0.0.1", 2)
+    assert (found.port, found.api_port, found.bind) == (24816, 24817, "127.0.0.1")
+    assert found.workers == usable_cores()
     assert found.data == Path("/home/you/.local/share/pulp_hugging_face")
     assert found.upstream is None and found.explicit == frozenset()
 
