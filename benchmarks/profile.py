@@ -1,7 +1,7 @@
 """
-Where the time goes: py-spy looks at a content worker while something held is asked for.
+Where the time goes: py-spy looks at a content worker while something is asked for.
 
-    python -m benchmarks.profile [--of get|head|info|stream] [--seconds 10]
+    python -m benchmarks.profile [--of get|head|info|stream|cold] [--seconds 10]
 
 It prints the functions that most samples were in, themselves and with what they call, as tables
 for the page of the documentation; `--output FILE` keeps the raw stacks (flamegraph.pl reads them).
@@ -12,12 +12,13 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from pulp_hugging_face.tests.functional.clients.venvs import ClientKind, ensure
+from pulp_hugging_face.tests.hub import Generated
 
 from . import preflight
 from .load import CONCURRENCY, Job, LoadError, generate
@@ -30,10 +31,12 @@ from .upstream import Upstream
 
 PY_SPY = ClientKind("py-spy", ("py-spy>=0.4",))
 SHOWN = 30
+# Enough for some seconds.
+COLD_FILES, COLD_SIZE = 6, 1 << 30
 # A thread of a pool that waits for work looks busy from outside: it holds a lock.
 POOL, WORKING = "_worker (futures/thread.py)", "run (futures/thread.py)"
 LOOP = "BaseEventLoop._run_once (asyncio/base_events.py)"
-ALL = ("get", "head", "info", "stream")
+ALL = ("get", "head", "info", "stream", "cold")
 
 
 @dataclass(frozen=True)
@@ -88,13 +91,14 @@ def table(title: str, counts: Counter[str], samples: int) -> str:
 
 
 @contextmanager
-def _load(job: Job) -> Iterator[None]:
+def _load(jobs: Sequence[Job]) -> Iterator[None]:
     """Let the load run meanwhile; what went wrong with it is raised afterwards."""
     errors: list[LoadError] = []
 
     def work() -> None:
         try:
-            generate(job)
+            for job in jobs:
+                generate(job)
         except LoadError as error:
             errors.append(error)
 
@@ -122,16 +126,15 @@ def record(pid: int, seconds: float, output: Path) -> str:
 
 
 def profile(what: str, seconds: float, output: Path | None) -> Profile:
-    """Start a stack and an upstream, and look at one of two workers under load."""
+    """Start a stack and an upstream, and look at one of its workers under load."""
     plan = Plan("quick", (), ("ours",))
     with temporary_folder(plan) as folder, Upstream() as upstream:
-        server = Ours(folder / "ours", upstream)
+        server = Ours(folder / "ours", upstream, workers=1 if what == "cold" else 2)
         try:
             server.start()
-            hot.declare(Bench(QUICK, folder, upstream, {"ours": server}), QUICK)
-            job = _job(what, server, seconds)
-            preflight.ask(job.url)
-            with _load(job):
+            bench = Bench(QUICK, folder, upstream, {"ours": server})
+            jobs = _cold_jobs(bench) if what == "cold" else [_held_job(what, bench, seconds)]
+            with _load(jobs):
                 stacks = record(
                     server.content_workers()[0], seconds, output or folder / "stacks.txt"
                 )
@@ -140,13 +143,24 @@ def profile(what: str, seconds: float, output: Path | None) -> Profile:
     return parse_stacks(stacks)
 
 
-def _job(what: str, server: Ours, seconds: float) -> Job:
-    path = hot.LARGE if what == "stream" else hot.SMALL
-    url = server.file(hot.REPO, path)
+def _held_job(what: str, bench: Bench, seconds: float) -> Job:
+    """Return the load of something that is held, and hold it."""
+    hot.declare(bench, QUICK)
+    server = bench.servers["ours"]
+    url = server.file(hot.REPO, hot.LARGE if what == "stream" else hot.SMALL)
     if what == "info":
         url = f"{server.url}/api/models/{hot.REPO}"
-    method = "HEAD" if what == "head" else "GET"
-    return Job(url, method, CONCURRENCY, None, seconds + 3)
+    preflight.ask(url)
+    return Job(url, "HEAD" if what == "head" else "GET", CONCURRENCY, None, seconds + 3)
+
+
+def _cold_jobs(bench: Bench) -> list[Job]:
+    """Return files for the first time, one after the other."""
+    repos = [f"bench/profile-{number}" for number in range(COLD_FILES)]
+    for number, repo_id in enumerate(repos):
+        bench.place(repo_id, {hot.LARGE: Generated(COLD_SIZE, seed=20_000 + number)})
+    urls = [bench.servers["ours"].file(repo_id, hot.LARGE) for repo_id in repos]
+    return [Job(url, size=COLD_SIZE) for url in urls]
 
 
 def main() -> int:

@@ -16,7 +16,7 @@ from .rows.base import Target
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "user" / "reference" / "performance.md"
 SHORT = {"nginx-static": "nginx files", "nginx-cache": "nginx proxy_cache", "olah": "Olah"}
-RATIOS = ("nginx-static", "olah")
+RATIOS = ("nginx-static", "nginx-cache", "olah")
 NOT_MEASURED = "not measured"
 
 
@@ -27,7 +27,8 @@ class NoPlace(Exception):
 def headings(result: Result) -> list[str]:
     """Return the first line of the table."""
     names = [column.title for column in result.columns.values()]
-    return ["", "unit", *names, "ours ÷ nginx files", "ours ÷ Olah", "to reach", "reached"]
+    ratios = [f"ours ÷ {SHORT[other]}" for other in RATIOS]
+    return ["", "unit", *names, *ratios, "to reach", "reached"]
 
 
 def lines(result: Result) -> list[list[str]]:
@@ -88,6 +89,12 @@ def _meets(result: Result, metric: str, target: Target) -> bool | None:
     if value is None:
         return None
     return value >= target.value if target.at_least else value <= target.value
+
+
+def missed(result: Result) -> list[str]:
+    """Return the titles of lines whose targets must be reached, and are not."""
+    asserted = [metric for metric in METRICS.values() if metric.asserted]
+    return [m.title for m in asserted if m.name in result.cells and _reached(result, m) == "no"]
 
 
 def reasons(result: Result) -> list[str]:

@@ -35,13 +35,18 @@ def at_most(value: float, of: str = "") -> Target:
 
 @dataclass(frozen=True)
 class Metric:
-    """One line of the table; `meaning` is for the page."""
+    """
+    One line of the table; `meaning` is for the page.
+
+    A run fails when one that is `asserted` misses a target: it does not depend on the machine.
+    """
 
     name: str
     title: str
     unit: str
     meaning: str
     targets: tuple[Target, ...] = ()
+    asserted: bool = False
 
 
 @dataclass

@@ -93,6 +93,7 @@ class Crowd(Cold):
             "Sixteen clients ask at once for a file of 256 MiB that is not held; the CDN sends "
             "100 MB/s in all. How often the file was fetched.",
             (at_most(1.02),),
+            asserted=True,
         ),
         Metric(
             "crowd-wall",
@@ -136,6 +137,7 @@ class Many(Crowd):
             "",
             "Two hundred clients ask at once for a file of 32 MiB; the CDN sends 2.5 MB/s in all.",
             (at_most(1.02),),
+            asserted=True,
         ),
         Metric(
             "many-wall",

@@ -44,6 +44,14 @@ def test_one_missed_target_is_a_no(result):
     assert line(result, "large file, cold: all of it")["reached"] == "no"  # 0.67 of proxy_cache
 
 
+def test_a_run_fails_when_an_asserted_target_is_missed(result):
+    result.cells["commit-ratio"] = {"ours": Cell(samples=[1.1])}
+    assert report.missed(result) == []
+    for ratio in (0.7, 1.3):
+        result.cells["commit-ratio"] = {"ours": Cell(samples=[ratio])}
+        assert report.missed(result) == ["1,000,000 files ÷ 10 files"]
+
+
 def test_what_was_not_compared_is_not_said_to_be_reached(result):
     result.cells["hot-get"]["olah"] = Cell(reason="Olah cannot be installed")
     row = line(result, "small file, GET")
