@@ -93,6 +93,17 @@ def test_sixteen_clients_of_a_cold_file_cost_it_once(hub, cache, cache_of_four, 
     eventually(lambda: held_paths(cache, repo_id, hub.sha(repo_id)) == {"weights.bin"})
 
 
+@pytest.mark.parametrize("workers", [2, 4])
+def test_two_hundred_clients_of_a_cold_file_cost_it_once(hub, cache, cache_of_four, workers):
+    cache = cache if workers == 2 else cache_of_four
+    _, target, expected = cold(hub, 5 * MIB + 7)
+    hub.throttle(4 * MIB, shared=True)
+    with ThreadPoolExecutor(200) as pool:
+        found = list(pool.map(lambda _: digest(cache.get(target)), range(200)))
+    assert set(found) == {expected}
+    assert fetched(hub) == 5 * MIB + 7
+
+
 def fetching(cache: Cache, hub) -> list[int]:
     """Return the workers that have connections to the fixture's CDN."""
     port = urlsplit(hub.cdn_url).port
