@@ -10,6 +10,7 @@ from .children import Child
 from .datadir import DataDir
 from .detach import Background
 from .instance import Instance
+from .limits import raise_open_files
 from .options import Options
 from .processes import ProcessId, send, wait_gone
 from .screen import Screen
@@ -48,6 +49,7 @@ def up(
     with data.locked():
         _end_leftovers(data, signals)
         with _stopped_at_end(instance, screen):
+            raise_open_files()
             instance.reserve_ports()
             place, password = _start(instance, screen)
             instance.ready = True
