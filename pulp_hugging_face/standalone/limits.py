@@ -3,7 +3,6 @@
 import contextlib
 import resource
 
-
 # No limit at all makes programs slow that look at each number there could be.
 MOST = 1 << 20
 
