@@ -22,18 +22,26 @@ from pulp_hugging_face.upstream.egress import EgressPool
 
 from .flights import PATIENCE as PATIENCE
 from .grants import GrantKey, Grants
-from .inquiries import Inquiries, Inquiry
-from .known import Known
+from .inquiries import Inquiries, Inquiry, Outcome
+from .known import GATED, PRIVATE_GATED, PUBLIC, Known
+from .pullthrough import PullThrough
 from .views import Caller, RemoteView, View
 
 
 class Access:
     """Entitlement checks of a process."""
 
-    def __init__(self, egress: EgressPool, grants: Grants, inquiries: Inquiries) -> None:
+    def __init__(
+        self,
+        egress: EgressPool,
+        grants: Grants,
+        inquiries: Inquiries,
+        pull_through: PullThrough,
+    ) -> None:
         self._egress = egress
         self._grants = grants
         self._inquiries = inquiries
+        self._pull_through = pull_through
 
     def tokens(self, remote: RemoteView, caller: Caller) -> list[str | None]:
         """Return the tokens to ask the upstream with, in order; None asks anonymously."""
@@ -119,7 +127,25 @@ class Access:
             lambda: self._probe(remote, caller, client, key, sha, path),
             caller,
         )
-        await self._inquiries.ask(inquiry, older=still_counts(ago))
+        reply = await self._inquiries.ask(inquiry, older=still_counts(ago))
+        if reply.outcome is Outcome.NEW and remote.token_mode == "shared":
+            await self._pull_through.note_opened(view, known.repo, sha)
+
+    async def may_join(
+        self, remote: RemoteView, caller: Caller, repo: RepoId, visibility: str
+    ) -> bool:
+        """
+        Tell whether what was found may join a repository: there nobody is asked about rights.
+
+        So it must not be by the right of one caller. Information of gated repositories is for
+        everybody (§2.7): theirs waits until the remote's own token has opened a file.
+        """
+        if remote.token_mode != "shared":
+            return visibility == PUBLIC
+        if visibility not in (GATED, PRIVATE_GATED):
+            return True
+        ago = await self._grants.age(self._key(remote, caller, repo, content=True))
+        return ago < settings.HUGGING_FACE_GRANT_TTL
 
     async def _probe(
         self,

@@ -3,7 +3,8 @@ What was pulled through joins a repository, in batches: one task for many commit
 
 A distribution's own repository if it has one that is not pinned, else a hidden repository of the
 remote, which keeps Pulp's orphan clean-up from deleting a working cache (architecture §3). What
-only some callers' tokens may see always goes to the hidden one.
+only some callers' tokens may see always goes to the hidden one, and so does what is gated until
+the remote's own token has opened it: a repository serves its files without asking the upstream.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from pulp_hugging_face.app.models import (
     Commit,
     HuggingFaceRemote,
     HuggingFaceRepository,
+    KnownRef,
     KnownRepo,
     Ref,
 )
@@ -38,6 +40,11 @@ from .known import KnownStore
 from .views import RemoteView, View
 
 log = logging.getLogger("pulp_hugging_face.store")
+
+_REVISIONS = f"""
+    SELECT revision FROM {KnownRef._meta.db_table}
+    WHERE remote_id = %s AND repo_type = %s AND repo_id = %s AND sha = %s
+"""
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,22 @@ class PullThrough:
 
     def note(self, view: View, answer: InfoAnswer, revision: str, *, shared: bool) -> None:
         """Take a (revision, commit) pair into the next batch of the distribution."""
+        self._add(view, Pulled(view.domain_pk, answer.repo, revision, answer.sha), shared=shared)
+
+    async def note_opened(self, view: View, repo: RepoId, sha: str) -> None:
+        """
+        Take a gated commit into the next batch: the remote's own token may have its files.
+
+        With all revisions that it was found by until now, by whichever process.
+        """
+        assert view.remote is not None
+        if view.repository is None or view.version is not None:
+            return  # it goes to the hidden one, and did when it was found
+        parameters = (view.remote.pk, repo.type.value, repo.id, sha)
+        for row in await self._database.fetch(_REVISIONS, parameters):
+            self._add(view, Pulled(view.domain_pk, repo, row["revision"], sha), shared=True)
+
+    def _add(self, view: View, pulled: Pulled, *, shared: bool) -> None:
         assert view.remote is not None
         own = view.repository if shared and view.version is None else None
         target = Target(view.domain, view.remote, own)
@@ -80,7 +103,7 @@ class PullThrough:
                 task = asyncio.create_task(self._flush_later(target), name="hugging_face batch")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        batch[(answer.repo, revision)] = Pulled(view.domain_pk, answer.repo, revision, answer.sha)
+        batch[(pulled.repo, pulled.revision)] = pulled
 
     async def close(self) -> None:
         """Drop the open batches: the next time a revision is asked for, it is noted again."""
@@ -171,17 +194,23 @@ def add_missing(target: Target, batch: list[Pulled]) -> int:
 
 
 def _repository(target: Target) -> HuggingFaceRepository | None:
-    if target.repository is not None:
-        return HuggingFaceRepository.objects.filter(pk=target.repository).first()
     remote = HuggingFaceRemote.objects.filter(pk=target.remote.pk).first()
     if remote is None:
         return None
+    if target.repository is not None and _is_as_asked(remote, target.remote):
+        return HuggingFaceRepository.objects.filter(pk=target.repository).first()
     repository, _ = HuggingFaceRepository.objects.get_or_create(
         name=cache_repository_name(remote),
         pulp_domain=remote.pulp_domain,
         defaults={"user_hidden": True, "retain_repo_versions": 1},
     )
     return repository
+
+
+def _is_as_asked(remote: HuggingFaceRemote, asked: RemoteView) -> bool:
+    """Tell whether a remote still has the address and token that opened what is to join."""
+    now = (remote.url, remote.hf_token, remote.effective_token_mode)
+    return now == (asked.config.url, asked.config.token, asked.token_mode)
 
 
 def _units(remote: UUID, pulled: Pulled) -> list[UUID]:

@@ -324,7 +324,7 @@ class Resolver:
         await self._known.record_answer(
             remote, view.domain_pk, repo, revision, heard.answer, visibility, heard.refusal
         )
-        shared = remote.token_mode == "shared" or visibility == "public"
+        shared = await self._access.may_join(remote, caller, heard.answer.repo, visibility)
         self._pull_through.note(view, heard.answer, revision, shared=shared)
 
     async def _record_seen(

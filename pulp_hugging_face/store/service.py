@@ -83,8 +83,10 @@ class Store:
         self._trees = Trees(self.database)
         self._inquiries = Inquiries()
         self._moves = Moves(self._commits, self._known, self._trees, self._inquiries)
-        self._access = Access(self._egress, Grants(self.database), self._inquiries)
         self._pull_through = PullThrough(self.database, self._known, self._egress)
+        self._access = Access(
+            self._egress, Grants(self.database), self._inquiries, self._pull_through
+        )
         self._holdings = Holdings(self.database)
         self._fills = FillManager(
             Path(settings.WORKING_DIRECTORY),
