@@ -181,6 +181,10 @@ _VERBS = {
 }  # fmt: skip
 _FINAL_VERBS = {"refs"}
 _CREDENTIALS = {"xet-read-token", "xet-write-token", "jwt"}
+# What may follow a legacy id and end the route (§2.3). Of others `org/logs` is a repository.
+_ALONE = _CREDENTIALS | {
+    "refs", "auth-check", "discussions", "parquet", "croissant", "likers", "lfs-files", "scan",
+}  # fmt: skip
 # What these show is content of the repository, and no business of its owners alone.
 _CONTENT = {
     "parquet", "safetensors-metadata", "discussions", "likers", "treesize", "compare", "leaf",
@@ -224,8 +228,7 @@ def _parse_file(segments: list[str]) -> Route:
         return _pass_through(segments, shared=False)  # outside of /api, for `hf papers read`
     kind = RepoType.from_plural(segments[0])
     rest = segments[1:] if kind else segments
-    # By the literal marker, not by counting: ids have one or two segments (§1.1).
-    marker = next((i for i in (1, 2) if len(rest) > i and rest[i] in _FILE_MARKERS), None)
+    marker = _marker_in(rest)
     if marker is None:
         return Git() if _is_git(rest) else Unknown()
     repo = _repo(kind or RepoType.MODEL, rest[:marker])
@@ -233,6 +236,18 @@ def _parse_file(segments: list[str]) -> Route:
     if not path:
         return Unknown()
     return _FILE_MARKERS[rest[marker]](repo, revision, path)
+
+
+def _marker_in(segments: list[str]) -> int | None:
+    """
+    Return where the marker is, not by counting: it follows an id of one or two segments (§1.1).
+
+    Names may be markers, too, as in `org/raw/resolve/main/x`: of the readings that leave a path the
+    literal /resolve/ decides, then the longer id.
+    """
+    found = [at for at in (2, 1) if len(segments) > at and segments[at] in _FILE_MARKERS]
+    with_path = [at for at in found if len(segments) > at + 2]
+    return max(with_path or found, key=lambda at: segments[at] == "resolve", default=None)
 
 
 def _is_git(segments: list[str]) -> bool:
@@ -272,7 +287,14 @@ def _parse_api(segments: list[str]) -> Route:
 def _parse_bucket_api(segments: list[str]) -> Route:
     if len(segments) == 4 and segments[3] == "paths-info":
         return BucketPaths(_repo(RepoType.MODEL, segments[1:3]).id)
-    return _pass_through(segments, shared=True)
+    return _pass_through(segments, shared=_shows_a_bucket(segments[1:]))
+
+
+def _shows_a_bucket(segments: list[str]) -> bool:
+    """Tell whether that is a namespace's list, a bucket or its tree. "me" is whoever asks."""
+    if not segments or decode_segment(segments[0]).lower() == "me":
+        return False
+    return len(segments) < 3 or segments[2] == "tree"
 
 
 def _pass_through(segments: list[str], *, shared: bool, repo: RepoId | None = None) -> Route:
@@ -334,12 +356,17 @@ def _parse_at_revision(repo: RepoId, verb: str, rest: list[str]) -> Route:
 
 def _id_size(segments: list[str]) -> int:
     """Return how many leading segments are the id: two, or one for legacy ids like "gpt2"."""
-    for size in (2, 1):
-        word = segments[size] if len(segments) > size else ""
-        # Words that end a route are verbs only at the end: `gpt2/tree/refs/pr/1`.
-        if word in _VERBS and (word not in _FINAL_VERBS or len(segments) == size + 1):
-            return size
+    if _is_verb_at(2, segments):
+        return 2
+    if _is_verb_at(1, segments) and (len(segments) > 2 or segments[1] in _ALONE):
+        return 1
     return min(2, len(segments))
+
+
+def _is_verb_at(size: int, segments: list[str]) -> bool:
+    """Words that end a route are verbs only at the end: `gpt2/tree/refs/pr/1`."""
+    word = segments[size] if len(segments) > size else ""
+    return word in _VERBS and (word not in _FINAL_VERBS or len(segments) == size + 1)
 
 
 def _repo(kind: RepoType, raw_segments: list[str]) -> RepoId:

@@ -97,13 +97,15 @@ def _file_route(ask: Ask, segments: Sequence[str]) -> Route | None:
         return _bucket_file(ask, segments[1:])
     repo_type = TYPES.get(segments[0] if segments else "", "model")
     rest = list(segments[1:] if repo_type != "model" else segments)
-    for at in (1, 2):
-        if len(rest) > at + 2 and rest[at] in FILE_MARKERS:
-            revision, path = api.raw_revision(rest[at + 1 :])
-            handler = _file_handler(FILE_MARKERS[rest[at]], revision, unquote("/".join(path)))
-            call = with_repo(repo_type, unquote("/".join(rest[:at])), handler)
-            return Route(f"{rest[at]}_{ask.method.lower()}", call, plain=True)
-    return None
+    readings = [at for at in (1, 2) if len(rest) > at + 2 and rest[at] in FILE_MARKERS]
+    if not readings:
+        return None
+    # A repository may be called "raw" or "resolve".
+    at = max(readings, key=lambda at: (rest[at] == "resolve", at))
+    revision, path = api.raw_revision(rest[at + 1 :])
+    handler = _file_handler(FILE_MARKERS[rest[at]], revision, unquote("/".join(path)))
+    call = with_repo(repo_type, unquote("/".join(rest[:at])), handler)
+    return Route(f"{rest[at]}_{ask.method.lower()}", call, plain=True)
 
 
 def _file_handler(handler: Callable[..., Answer], revision: str, path: str) -> RepoHandler:
@@ -192,7 +194,7 @@ def _typed_route(ask: Ask, repo_type: str, rest: list[str]) -> Route:
         return Route("api_list", lambda w, a: listing.repositories(w, a, repo_type))
     if repo_type == "space" and rest == ["semantic-search"]:
         return Route("space_search", listing.semantic_search)
-    length = 1 if len(rest) == 1 or rest[1] in VERBS else 2
+    length = 1 if _is_route(rest[1:]) and not _is_route(rest[2:]) else min(2, len(rest))
     repo_id = unquote("/".join(rest[:length]))
     verb, rest = (rest[length] if len(rest) > length else ""), rest[length + 1 :]
     if repo_type == "kernel" and verb not in KERNEL_VERBS:
@@ -202,6 +204,13 @@ def _typed_route(ask: Ask, repo_type: str, rest: list[str]) -> Route:
     kind, build = VERBS[verb]
     handler = build(rest)
     return _repo_route(kind, repo_type, repo_id, handler) if handler else _nowhere()
+
+
+def _is_route(segments: list[str]) -> bool:
+    """Whether a verb is followed by what it needs: a repository may be called "tree"."""
+    if not segments or segments[0] not in VERBS:
+        return False
+    return VERBS[segments[0]][1](segments[1:]) is not None
 
 
 def _repo_route(kind: str, repo_type: str, repo_id: str, handler: RepoHandler) -> Route:
@@ -252,7 +261,7 @@ VERBS: dict[str, tuple[str, Callable[[list[str]], RepoHandler | None]]] = {
     "revision": ("api_info", _at_revision(api.info)),
     "tree": ("api_tree", _tree),
     "paths-info": ("paths_info", _at_revision(api.paths_info)),
-    "refs": ("api_refs", lambda rest: api.refs),
+    "refs": ("api_refs", _alone(api.refs)),
     "commits": ("api_commits", _at_revision(api.commits)),
     "auth-check": ("auth_check", _with_rest(api.auth_check)),
     "jwt": ("jwt", _alone(owned.jwt)),

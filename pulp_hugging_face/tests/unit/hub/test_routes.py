@@ -127,7 +127,15 @@ def test_addresses_of_the_api(raw: str, route: Route) -> None:
         ("/api/settings/webhooks", PassThrough()),
         ("/api/repos/create", PassThrough()),
         ("/api/models-tags-by-type", PassThrough(shared=True)),
+        ("/api/buckets/org", PassThrough(shared=True)),
+        ("/api/buckets/org/b", PassThrough(shared=True)),
         ("/api/buckets/org/b/tree/x", PassThrough(shared=True)),
+        ("/api/buckets/org/b/settings", PassThrough()),
+        ("/api/buckets/org/b/settings/tree", PassThrough()),
+        ("/api/buckets/me", PassThrough()),
+        ("/api/buckets/m%65", PassThrough()),
+        ("/api/buckets/me/b/tree", PassThrough()),
+        ("/api/buckets", PassThrough()),
         ("/api/buckets/org/b/paths-info", BucketPaths("org/b")),
         ("/api/buckets/org/b/xet-read-token", Credentials("xet-read-token")),
         ("/api/users/x/%6Awt", Credentials("jwt")),
@@ -203,6 +211,63 @@ def test_addresses_that_are_no_file_are_unknown(raw: str) -> None:
     ],
 )
 def test_other_addresses_of_files(raw: str, route: Route) -> None:
+    assert parse(raw) == route
+
+
+def named(name: str) -> RepoId:
+    return RepoId(RepoType.MODEL, f"org/{name}")
+
+
+VERBS = ["logs", "tree", "revision", "commits", "events", "settings", "statistics", "treesize"]
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_a_repository_may_be_called_as_a_verb_that_needs_more(name: str) -> None:
+    assert parse(f"/api/models/org/{name}") == Info(named(name))
+    assert parse(f"/api/datasets/org/{name}/") == Info(RepoId(RepoType.DATASET, f"org/{name}"))
+
+
+@pytest.mark.parametrize("name", [*VERBS, "refs", "parquet", "discussions", "jwt"])
+def test_with_a_verb_behind_it_any_name_is_one(name: str) -> None:
+    assert parse(f"/api/models/org/{name}/revision/main") == Info(named(name), "main")
+    assert parse(f"/api/models/org/{name}/tree/main/a") == TreeListing(named(name), "main", "a")
+    assert parse(f"/api/models/org/{name}/refs") == Refs(named(name))
+
+
+@pytest.mark.parametrize(
+    ("raw", "route"),
+    [
+        ("/api/models/gpt2/refs", Refs(GPT2)),
+        ("/api/models/gpt2/auth-check", AuthCheck(GPT2)),
+        ("/api/models/gpt2/discussions", PassThrough(shared=True, repo=GPT2)),
+        ("/api/models/gpt2/likers", PassThrough(shared=True, repo=GPT2)),
+        ("/api/models/gpt2/scan", PassThrough(shared=True, repo=GPT2)),
+        ("/api/datasets/squad/parquet", PassThrough(shared=True, repo=SQUAD)),
+        ("/api/datasets/squad/croissant", PassThrough(shared=True, repo=SQUAD)),
+        ("/api/models/gpt2/jwt", Credentials("jwt")),
+        ("/api/models/gpt2/xet-read-token", Credentials("xet-read-token")),
+    ],
+)
+def test_verbs_that_stand_alone_are_those_of_a_legacy_id(raw: str, route: Route) -> None:
+    assert parse(raw) == route
+
+
+@pytest.mark.parametrize(
+    ("raw", "route"),
+    [
+        ("/org/raw/resolve/main/a.txt", Resolve(named("raw"), "main", "a.txt")),
+        ("/org/raw/raw/main/a.txt", Raw(named("raw"), "main", "a.txt")),
+        ("/org/resolve/resolve/main/a.txt", Resolve(named("resolve"), "main", "a.txt")),
+        ("/org/raw/resolve/refs/pr/1/a.txt", Resolve(named("raw"), "refs/pr/1", "a.txt")),
+        ("/gpt2/resolve/raw/main/a.txt", Resolve(GPT2, "raw", "main/a.txt")),
+        # Only one reading leaves a path.
+        ("/gpt2/raw/resolve/a.txt", Raw(GPT2, "resolve", "a.txt")),
+        ("/gpt2/resolve/raw/a.txt", Resolve(GPT2, "raw", "a.txt")),
+        ("/gpt2/resolve/resolve/a.txt", Resolve(GPT2, "resolve", "a.txt")),
+        ("/datasets/squad/raw/main/resolve/x", Raw(SQUAD, "main", "resolve/x")),
+    ],
+)
+def test_the_literal_resolve_decides_where_names_are_markers(raw: str, route: Route) -> None:
     assert parse(raw) == route
 
 

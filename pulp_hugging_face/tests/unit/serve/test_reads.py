@@ -157,7 +157,7 @@ async def test_whoami_is_about_the_callers_own_token(serving: Serving, hub: Fixt
 @pytest.mark.parametrize(
     "target",
     ["settings/webhooks", "notifications", "settings/billing/usage", "jobs/owner",
-     "models/org/priv/user-access-request/pending"],
+     "models/org/priv/user-access-request/pending", "buckets/me", "buckets/owner/vault/settings"],
 )  # fmt: skip
 async def test_a_shared_token_shows_nothing_of_its_owner(
     serving: Serving, hub: FixtureHub, target: str
@@ -168,6 +168,21 @@ async def test_a_shared_token_shows_nothing_of_its_owner(
         status, _, _ = await ask(client, target, token)
         assert status in (401, 403, 404)
     assert all(entry.authorization is None for entry in hub.log())
+
+
+@pytest.mark.parametrize("name", ["logs", "tree", "refs", "parquet", "raw", "resolve"])
+async def test_a_repository_may_be_called_as_a_verb_or_a_marker(
+    serving: Serving, hub: FixtureHub, name: str
+) -> None:
+    hub.declare(repo(f"org/{name}", {"a.txt": "a\n"}, private=True))
+    client, sha = await serving(hf_token=OWNER_TOKEN), hub.sha(f"org/{name}")
+    base = f"models/org/{name}"
+    targets = [f"{base}/revision/main", f"{base}/tree/main", f"{base}/refs"]
+    # These two may stand alone behind a legacy id.
+    for target in targets if name in ("refs", "parquet") else [base, *targets]:
+        status, _, body = await ask(client, target)
+        assert status == 200 and (sha in body.decode() or "a.txt" in body.decode()), target
+    assert (await get(client, f"{P}/org/{name}/resolve/main/a.txt"))[::2] == (200, b"a\n")
 
 
 async def test_one_callers_answers_are_not_anothers(serving: Serving, hub: FixtureHub) -> None:

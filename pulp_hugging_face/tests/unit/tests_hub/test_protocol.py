@@ -386,3 +386,30 @@ def test_anonymous_answers_carry_the_warning_of_the_hub(hub):
     assert head(url).headers["X-HF-Warning"].startswith("unauthenticated;")
     assert "X-HF-Warning" not in head(url, token=OWNER_TOKEN).headers
     assert head(url).headers["X-Request-Id"] != head(url).headers["X-Request-Id"]
+
+
+NAMES = ["tree", "revision", "logs", "scan", "raw", "resolve"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_repository_may_be_called_as_a_verb_or_a_marker(hub, name):
+    hub.declare(repo(f"org/{name}", {"a.txt": "a\n"}))
+    sha = hub.sha(f"org/{name}")
+    base = f"{hub.url}/api/models/org/{name}"
+    if name != "scan":  # which may stand alone behind the legacy id "org"
+        assert get(base).json()["sha"] == sha
+    assert get(f"{base}/revision/main").json()["sha"] == sha
+    assert [entry["path"] for entry in get(f"{base}/tree/main").json()] == ["a.txt"]
+    assert get(f"{base}/refs").json()["branches"][0]["targetCommit"] == sha
+    for marker in ("resolve", "raw"):
+        url = f"{hub.url}/org/{name}/{marker}/main/a.txt"
+        if (name, marker) != ("resolve", "raw"):  # the literal /resolve/ decides (§1.1)
+            assert get(url).text == "a\n"
+
+
+def test_a_legacy_id_is_followed_by_its_verb(hub):
+    base = f"{hub.url}/api/models/solo"
+    for path in ("", "/revision/main", "/tree/main", "/refs", "/discussions"):
+        assert get(base + path).status_code == 200, path
+    assert errors(get(f"{base}/tree/refs/pr/1"))[:2] == (404, "RevisionNotFound")
+    assert get(f"{hub.url}/solo/raw/main/config.json").status_code == 200
