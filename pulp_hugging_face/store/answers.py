@@ -27,6 +27,7 @@ from pulp_hugging_face.hub.errors import (
 )
 from pulp_hugging_face.upstream.client import HubClient, RawAnswer
 
+from .access import still_counts
 from .db import Database
 from .inquiries import Inquiries, Inquiry
 from .views import RemoteView
@@ -51,7 +52,8 @@ class Question:
     `target` is path and query below the remote's URL; `identity` who may see the answer (a hash,
     "" for everybody who may use the remote); `ttl` seconds it counts as fresh, None for ever;
     `body` makes it a POST; `repo` names the repository it is about; `kept` False asks each time;
-    `follow` takes the answer from where the upstream redirects to.
+    `follow` takes the answer from where the upstream redirects to; `granted` tells that an answer
+    is for whom the upstream lets see it, and counts no longer than a grant does.
     """
 
     target: str
@@ -62,6 +64,7 @@ class Question:
     repo: str = ""
     kept: bool = True
     follow: bool = False
+    granted: bool = False
 
     @property
     def key(self) -> str:
@@ -100,6 +103,8 @@ class Answers:
         kept, age = await self._load(remote.pk, question)
         if kept is not None and (question.ttl is None or age < question.ttl):
             return Answered(kept)
+        if question.granted and not still_counts(age):
+            kept = None
         inquiry = Inquiry(
             remote.config,
             question.target.partition("?")[0],

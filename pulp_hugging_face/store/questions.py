@@ -4,12 +4,13 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from pulp_hugging_face.hub.errors import InvalidCredentials, NotSupported
-from pulp_hugging_face.hub.names import RepoId, quote_path
+from pulp_hugging_face.hub.names import DEFAULT_BRANCH, RepoId, quote_path
 from pulp_hugging_face.upstream.client import HubClient, PlainStream
 from pulp_hugging_face.upstream.egress import EgressPool
 
 from .access import Access
 from .answers import Answered, Answers, Question
+from .known import KnownStore
 from .resolver import Resolution
 from .views import Caller, RemoteView, View
 
@@ -26,7 +27,10 @@ _EVERYBODY = ""
 class Questions:
     """Asks the upstream on behalf of a caller of a distribution."""
 
-    def __init__(self, answers: Answers, access: Access, egress: EgressPool) -> None:
+    def __init__(
+        self, answers: Answers, access: Access, known: KnownStore, egress: EgressPool
+    ) -> None:
+        self._known = known
         self._answers = answers
         self._access = access
         self._egress = egress
@@ -49,7 +53,7 @@ class Questions:
         DefiniteRefusal, Trouble, and NotSupported where there is no upstream.
         """
         remote = _remote(view)
-        client, identity = self._asker(remote, caller, shared=shared)
+        token, identity = self._asker(remote, caller, shared=shared)
         question = Question(
             target,
             identity,
@@ -57,8 +61,14 @@ class Questions:
             accept,
             body,
             repo=str(repo or _bucket_in(target)),
+            granted=token is not None and not await self._is_public(remote, repo),
         )
-        return await self._answers.ask(remote, client, question)
+        return await self._answers.ask(remote, self._client(remote, token), question)
+
+    async def _is_public(self, remote: RemoteView, repo: RepoId | None) -> bool:
+        """Tell whether a repository is known to be public: a token then made no difference."""
+        known = await self._known.load(remote.pk, repo, DEFAULT_BRANCH) if repo else None
+        return known is not None and known.is_public
 
     async def about_commit(
         self,
@@ -100,24 +110,26 @@ class Questions:
         remote = _remote(view)
         if not caller.token:
             raise InvalidCredentials("Invalid username or password.")
-        client = HubClient(self._egress.get(remote.config), caller.token)
-        question = Question("api/whoami-v2", caller.token_hash, IDENTITY_TTL)
-        return await self._answers.ask(remote, client, question)
+        question = Question("api/whoami-v2", caller.token_hash, IDENTITY_TTL, granted=True)
+        return await self._answers.ask(remote, self._client(remote, caller.token), question)
 
     def bucket_file(
         self, view: View, caller: Caller, bucket: str, path: str, *, head: bool, wanted: str | None
     ) -> AbstractAsyncContextManager[PlainStream]:
         """Open a file of a bucket; `wanted` is a Range header. Never kept: it has no digest."""
-        client, _ = self._asker(_remote(view), caller, shared=True)
+        remote = _remote(view)
+        token, _ = self._asker(remote, caller, shared=True)
         target = f"buckets/{bucket}/resolve/{quote_path(path)}"
-        return client.open_plain(target, head=head, byte_range=wanted)
+        return self._client(remote, token).open_plain(target, head=head, byte_range=wanted)
 
-    def _asker(self, remote: RemoteView, caller: Caller, *, shared: bool) -> tuple[HubClient, str]:
-        egress = self._egress.get(remote.config)
+    def _asker(self, remote: RemoteView, caller: Caller, *, shared: bool) -> tuple[str | None, str]:
+        """Return the token to ask with, and what tells its answers from those to others."""
         if remote.token_mode == "shared" and not shared:
-            return HubClient(egress, None), _ANONYMOUS
-        token = self._access.tokens(remote, caller)[-1]
-        return HubClient(egress, token), self._access.identity(remote, caller)
+            return None, _ANONYMOUS
+        return self._access.tokens(remote, caller)[-1], self._access.identity(remote, caller)
+
+    def _client(self, remote: RemoteView, token: str | None) -> HubClient:
+        return HubClient(self._egress.get(remote.config), token)
 
 
 def _bucket_in(target: str) -> str:

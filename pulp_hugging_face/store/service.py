@@ -110,7 +110,7 @@ class Store:
         self.remembered = Remembered()
         self.objects = Objects()
         self._answers = Answers(self.database, self._inquiries)
-        self.questions = Questions(self._answers, self._access, self._egress)
+        self.questions = Questions(self._answers, self._access, self._known, self._egress)
 
     def _changed(self) -> None:
         """Forget what is remembered for a moment: an administrator or a clean-up changed it."""

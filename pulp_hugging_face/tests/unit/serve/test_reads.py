@@ -1,12 +1,16 @@
 """Reads that the upstream answers: the same content, on our own addresses, without Xet."""
 
+import asyncio
 import json
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
 import pytest
+from django.db.models import F
 from yarl import URL
 
+from pulp_hugging_face.app.models import KnownAnswer
 from pulp_hugging_face.tests.hub import NOBODY_TOKEN, OWNER_TOKEN, FixtureHub, repo
 
 from .conftest import Client, Serving
@@ -204,6 +208,40 @@ async def test_one_callers_answers_are_not_anothers(serving: Serving, hub: Fixtu
                 assert status != 200 or b"org/priv" not in body
     finally:
         hub.start()
+
+
+async def test_what_only_a_token_was_shown_counts_as_long_as_a_grant_without_the_hub(
+    serving: Serving, hub: FixtureHub, settings: Any
+) -> None:
+    settings.HUGGING_FACE_GRANT_MAX_AGE = 3600
+    shared = await serving(hf_token=OWNER_TOKEN)
+    own, nobodys = await serving(token_mode="client"), await serving()
+    known = [(shared, "models/org/mixture/discussions", None), (nobodys, "models?author=org", None)]
+    closed = [
+        (shared, "models/org/priv/discussions", None),
+        (shared, "models?author=org", None),
+        (own, "models/org/priv/discussions", OWNER_TOKEN),
+        (own, "models?author=org", OWNER_TOKEN),
+        (own, "whoami-v2", OWNER_TOKEN),
+    ]
+    await ask(shared, "models/org/mixture")  # so that it is known to be public
+    for client, target, token in known + closed:
+        assert (await ask(client, target, token))[0] == 200
+    hub.stop()
+    await asyncio.to_thread(age_answers, 3500)
+    for client, target, token in known + closed:
+        assert (await ask(client, target, token))[0] == 200, target
+    await asyncio.to_thread(age_answers, 200)
+    for client, target, token in known:
+        assert (await ask(client, target, token))[0] == 200, target
+    for client, target, token in closed:
+        status, headers, _ = await ask(client, target, token)
+        assert (status, headers["X-Error-Code"]) == (502, "UpstreamUnavailable"), target
+
+
+def age_answers(seconds: float) -> None:
+    then = timedelta(seconds=seconds)
+    KnownAnswer.objects.update(checked_at=F("checked_at") - then)
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
