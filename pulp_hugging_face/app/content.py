@@ -19,7 +19,7 @@ from pulpcore.plugin.content import app
 from pulpcore.plugin.models import ContentGuard
 from pulpcore.plugin.util import set_domain
 
-from pulp_hugging_face.hub.errors import Forbidden, database_unavailable
+from pulp_hugging_face.hub.errors import GuardRefused, database_unavailable
 from pulp_hugging_face.hub.headers import CORS
 from pulp_hugging_face.serve.accept import take_turns
 from pulp_hugging_face.serve.base import Mount, trusted_proxies
@@ -78,7 +78,7 @@ async def behind_authentication(request: web.Request, handler: Handler) -> web.S
         log.exception("%s: the content guard cannot be asked", request.path)
         return refusal(database_unavailable())
     if reason is not None:
-        return refusal(Forbidden(reason))
+        return refusal(GuardRefused(reason))
     return await _serve(store, found, request)
 
 

@@ -4,8 +4,8 @@ The reasons a client can be refused, each wording itself (hub-protocol §1.7, §
 HubError
  ├── definite: the Hub said no, and says it in its own words
  │    RepoNotFound · RevisionNotFound · EntryNotFound · GatedRepo · DisabledRepo
- │    · InvalidCredentials · Forbidden · BadRequest · ReadOnly · PassedRefusal · NotSupported
- │    · RangeNotSatisfiable
+ │    · InvalidCredentials · Forbidden · GuardRefused · BadRequest · ReadOnly · PassedRefusal
+ │    · NotSupported · RangeNotSatisfiable
  └── trouble: nobody can say now
       UpstreamUnavailable · UpstreamTimeout · UpstreamBusy · GaveWay · UpstreamInvalid
       · RedirectRefused · LoopDetected · StorageFull · StorageUnavailable · DatabaseUnavailable
@@ -93,9 +93,16 @@ class InvalidCredentials(DefiniteRefusal):
 
 
 class Forbidden(DefiniteRefusal):
-    """The Hub, or a content guard, forbids it without a more precise word."""
+    """The Hub forbids it without a more precise word."""
 
     status = 403
+
+
+class GuardRefused(DefiniteRefusal):
+    """A content guard of this server forbids it: none of the Hub's codes says that."""
+
+    status = 403
+    code = "Forbidden"
 
 
 class BadRequest(DefiniteRefusal):

@@ -245,6 +245,7 @@ async def test_a_guard_guards_every_way_in(
     for target in (FILE, "/api/models/old/name", "/"):
         status, headers, _ = await ask(endpoint + target)
         assert (status, headers["X-Error-Message"]) == (403, "Not you.")
+        assert headers["X-Error-Code"] == "Forbidden"
         assert headers["Access-Control-Allow-Origin"] == "*"
     pulp.permits = True
     assert (await ask(endpoint + FILE))[0] == 307

@@ -12,6 +12,7 @@ from pulp_hugging_face.hub.errors import (
     EntryNotFound,
     Forbidden,
     GatedRepo,
+    GuardRefused,
     HubError,
     InvalidCredentials,
     NotSupported,
@@ -65,6 +66,7 @@ def raised_by_client(error: HubError, url: str = RESOLVE) -> Exception:
         (BadRequest("Invalid cursor"), client.BadRequestError),
         (InvalidCredentials(), client.HfHubHTTPError),
         (Forbidden("No."), client.HfHubHTTPError),
+        (GuardRefused("No."), client.HfHubHTTPError),
         (NotSupported("No."), client.HfHubHTTPError),
         (RangeNotSatisfiable(5), client.HfHubHTTPError),
         (UpstreamUnavailable("No."), client.HfHubHTTPError),
@@ -82,7 +84,10 @@ def test_the_client_raises_its_own_exception(
     assert type(caught) is expected
 
 
-@pytest.mark.parametrize("error", [NotSupported("No."), Forbidden("No."), UpstreamInvalid("No.")])
+@pytest.mark.parametrize(
+    "error",
+    [NotSupported("No."), Forbidden("No."), GuardRefused("No."), UpstreamInvalid("No.")],
+)
 def test_what_is_no_refusal_of_a_repository_is_not_taken_for_one(error: HubError) -> None:
     """`repo_exists` would answer False, and `.no_exist` would be written."""
     caught = raised_by_client(error)
@@ -126,6 +131,7 @@ def test_a_missing_file_carries_the_commit() -> None:
         ("", 401, "", RepoNotFound),
         ("", 403, "No.", Forbidden),
         ("SomethingNew", 403, "No.", Forbidden),
+        (GuardRefused.code, 403, "No.", Forbidden),
     ],
 )
 def test_a_refusal_of_the_upstream_is_understood_in_the_order_of_the_client(
