@@ -144,13 +144,14 @@ class NotSupported(DefiniteRefusal):
 
 
 class RangeNotSatisfiable(DefiniteRefusal):
-    """The range begins behind the end of the file."""
+    """The range begins behind the end of the file of `size` bytes (None: nobody told)."""
 
     status = 416
     code = "RangeNotSatisfiable"
 
-    def __init__(self, size: int) -> None:
-        super().__init__(f"The requested range is outside of the {size} bytes of the file.")
+    def __init__(self, size: int | None) -> None:
+        told = "" if size is None else f"{size} bytes of the "
+        super().__init__(f"The requested range is outside of the {told}file.")
         self.size = size
 
 

@@ -95,7 +95,7 @@ def error_headers(error: HubError) -> dict[str, str]:
         headers["Retry-After"] = str(error.retry_after)
         if isinstance(error, UpstreamBusy):
             headers["RateLimit"] = exhausted_header(error.bucket, error.retry_after)
-    if isinstance(error, RangeNotSatisfiable):
+    if isinstance(error, RangeNotSatisfiable) and error.size is not None:
         headers["Content-Range"] = f"bytes */{error.size}"
     return headers
 

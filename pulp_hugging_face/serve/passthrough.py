@@ -100,8 +100,10 @@ async def bucket_file(
 ) -> web.StreamResponse:
     """Pass a bucket's file on: it has no digest by which it could be kept."""
     head = request.method == "HEAD"
+    # No file of a bucket is answered with an ETag, so none can be the one of If-Range.
+    wanted = None if "If-Range" in request.headers else request.headers.get("Range")
     opened = store.questions.bucket_file(
-        view, caller, route.bucket, route.path, head=head, wanted=request.headers.get("Range")
+        view, caller, route.bucket, route.path, head=head, wanted=wanted
     )
     async with opened as stream:
         response = web.StreamResponse(status=stream.status, headers=_file_headers(stream, route))

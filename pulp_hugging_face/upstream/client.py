@@ -92,21 +92,20 @@ class PlainStream:
 
     @classmethod
     def of(cls, response: aiohttp.ClientResponse) -> "PlainStream":
-        """Return the answer as values. Raises UpstreamInvalid when it is compressed."""
+        """Return the answer as values. Raises UpstreamInvalid when it is compressed or no range."""
         headers = response.headers
         if headers.get("Content-Encoding", "identity") != "identity":
             raise UpstreamInvalid("The upstream compressed a file.")
-        # A redirect tells the size of what it leads to; its Content-Length is its own.
-        redirect = response.status in REDIRECTS
-        size = headers.get("X-Linked-Size") or ("" if redirect else headers.get("Content-Length"))
+        status = 200 if response.status in REDIRECTS else response.status
+        kind, body = headers.get("Content-Type", ""), BlobStream(0, response)
+        if status != 206:
+            return cls(status, _whole_size(response), None, kind, body)
         match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
-        return cls(
-            200 if redirect else response.status,
-            int(size) if size and _SIZE.fullmatch(size) else None,
-            match.group(0) if match else None,
-            headers.get("Content-Type", ""),
-            BlobStream(0, response),
-        )
+        if match is None:
+            raise UpstreamInvalid("The upstream answered with something else than a range.")
+        # X-Linked-Size is the size of the whole file here, too.
+        size = int(match.group(2)) - int(match.group(1)) + 1
+        return cls(status, size, match.group(0), kind, body)
 
 
 class HubClient:
@@ -244,14 +243,21 @@ class HubClient:
         Open a file that has no digest (of a bucket), for passing it on.
 
         For a HEAD the answer is that of the Hub's own host, which tells the size of what it
-        redirects to.
+        redirects to. Raises RangeNotSatisfiable.
         """
         headers = {"Accept-Encoding": "identity"}
-        if byte_range and not head:
+        # Several ranges may be ignored (RFC 9110, 14.2), and their answer would have another form.
+        if byte_range and "," not in byte_range and not head:
             headers["Range"] = byte_range
         method = "HEAD" if head else "GET"
         request = Request(
-            method, target, self._token, headers=headers, long=not head, follow=not head
+            method,
+            target,
+            self._token,
+            headers=headers,
+            long=not head,
+            follow=not head,
+            ranged="Range" in headers,
         )
         async with self._egress.open(request) as response:
             yield PlainStream.of(response)
@@ -343,6 +349,13 @@ def _objects(items: Iterable[Any]) -> Iterable[dict[str, Any]]:
         if not isinstance(item, dict):
             raise InvalidManifest("not an object")
         yield item
+
+
+def _whole_size(response: aiohttp.ClientResponse) -> int | None:
+    """Return the size of a file. A redirect tells it of what it leads to, besides its own."""
+    own = "" if response.status in REDIRECTS else response.headers.get("Content-Length", "")
+    size = response.headers.get("X-Linked-Size", own)
+    return int(size) if _SIZE.fullmatch(size) else None
 
 
 def _next_page(response: aiohttp.ClientResponse) -> str | None:

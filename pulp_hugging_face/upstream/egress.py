@@ -15,6 +15,7 @@ from yarl import URL
 from pulp_hugging_face.hub.errors import (
     HubError,
     LoopDetected,
+    RangeNotSatisfiable,
     RedirectRefused,
     UpstreamBusy,
     UpstreamInvalid,
@@ -43,6 +44,7 @@ REDIRECTS = (301, 302, 303, 307, 308)
 _MAX_FIELD = 32 * 1024
 _READ_BUFFER = 1024 * 1024
 _SECONDS = re.compile(r"[0-9]{1,9}")
+_TOTAL = re.compile(r"bytes \*/([0-9]{1,19})")
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ class Request:
     `target` is a path below the remote's URL, already percent-encoded, or an absolute URL.
     `token` None sends no credentials; `long` lifts the limit on the whole duration (bodies).
     `follow` False returns the first answer whatever it is below 400; `refusals` False returns also
-    what the remote's own host refuses (4xx but 429), instead of raising it.
+    what the remote's own host refuses (4xx but 429), instead of raising it. `ranged` takes 416 for
+    an answer about the range, whoever gives it.
     """
 
     method: str
@@ -64,6 +67,7 @@ class Request:
     long: bool = False
     follow: bool = True
     refusals: bool = True
+    ranged: bool = False
 
 
 class Egress:
@@ -249,6 +253,8 @@ def _unreachable(error: Exception) -> UpstreamUnavailable:
 def _raise_for_status(
     config: RemoteConfig, response: aiohttp.ClientResponse, request: Request
 ) -> None:
+    if response.status == 416 and request.ranged:
+        raise RangeNotSatisfiable(_total(response.headers))
     if response.status >= 400:
         own = config.is_own(response.url.with_fragment(None))
         if own and not request.refusals and response.status < 500 and response.status != 429:
@@ -275,6 +281,12 @@ def _failure(
     if refusal is not None:
         return refusal
     return UpstreamInvalid(f"The upstream answered {status} without a reason.")
+
+
+def _total(headers: Mapping[str, str]) -> int | None:
+    """Return the size of the file that a range was not in, if told (RFC 9110, 14.4)."""
+    match = _TOTAL.fullmatch(headers.get("Content-Range", ""))
+    return int(match.group(1)) if match else None
 
 
 def _seconds(text: str | None) -> int | None:
