@@ -45,7 +45,7 @@ FILES = (
         Group.FILES, READS, ("/buckets/{namespace}/{name}/resolve/{path}",), (routes.BucketFile,),
         ("/buckets/org/store/resolve/notes.txt", "/buckets/org/store/resolve/logs%2Fdeep%2Fc.txt"),
         Who.RELAYED, "§1.1",
-        "`HfApi` and `HfFileSystem` of 2.x",
+        "`HfFileSystem` of 2.x",
         "A bucket has neither commits nor digests by which a file could be kept.",
     ),
     Operation(
@@ -201,15 +201,15 @@ HUB = (
         (routes.PassThrough,),
         ("/api/buckets/org", "/api/buckets/org/store", "/api/buckets/org/store/tree"),
         Who.PASSED, "§2.3",
-        "`hf buckets`, `HfFileSystem` of 2.x",
-        "Reading only.",
+        "`hf buckets ls`, `HfFileSystem` of 2.x",
+        "Reading only, see [what clients cannot do](#what-clients-cannot-do).",
     ),
     Operation(
         Group.HUB, ("POST",), ("/api/buckets/{namespace}/{name}/paths-info",),
         (routes.BucketPaths,),
         ("/api/buckets/org/store/paths-info",),
         Who.PASSED, "§2.3",
-        "`hf buckets`, `HfFileSystem` of 2.x",
+        "`HfApi` and `HfFileSystem` of 2.x",
         body='{"paths": ["notes.txt"]}',
     ),
     Operation(

@@ -86,6 +86,14 @@ LIMITS = (
         "`inference/_providers` in huggingface_hub",
     ),
     ClientLimit(
+        "`hf buckets cp` and `sync`, `download_bucket_files`, `get_bucket_file_metadata` (2.x)",
+        "Files of buckets",
+        "They fetch them by Xet only, which is not offered here, and fail before they ask "
+        "(`TypeError`, `ValueError`).",
+        "`HfFileSystem().get(\"buckets/…\", …)`, or `curl $HF_ENDPOINT/buckets/…/resolve/…`.",
+        "test_buckets.py::test_downloads_of_the_client_itself_need_xet",
+    ),
+    ClientLimit(
         "`hf auth login` without a token (2.x)",
         "The login in a browser",
         "It is a page of the Hub's own.",

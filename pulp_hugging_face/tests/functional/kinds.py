@@ -87,8 +87,9 @@ def declare_place(hub: FixtureHub, space: str, seed: int) -> Place:
         "private": f"{space}/private",
         "disabled": f"{space}/disabled",
         "dataset": f"{space}/dataset",
+        "bucket": f"{space}/bucket",
     }
-    hub.declare(_model(names, seed), *_closed(names), _dataset(names))
+    hub.declare(_model(names, seed), *_closed(names), _dataset(names), _bucket(names, seed))
     return Place({**names, **_truth(hub, names["repo"]), **_truth_of_closed(hub, names["gated"])})
 
 
@@ -123,6 +124,11 @@ def _dataset(names: Mapping[str, str]) -> RepoSpec:
     files = {"data/train.csv": "a\n1\n"}
     parquet = convert("parquet", CommitSpec("Convert"), commit("Add", {_SHARD: Generated(900, 7)}))
     return repo(names["dataset"], files, type="dataset", refs=(parquet,))
+
+
+def _bucket(names: Mapping[str, str], seed: int) -> RepoSpec:
+    files = {"notes.txt": "small\n", "large.bin": Generated(70_003, seed + 1)}
+    return repo(names["bucket"], files, type="bucket")
 
 
 _SHARD = "default/train/0000.parquet"
@@ -166,6 +172,7 @@ _WEIGHTS = "/{repo}/resolve/main/model.safetensors"
 _ODD = "/{repo}/resolve/main/sub%20dir/%C3%A9%20%231.txt"
 _EMPTY = "/{repo}/resolve/main/empty.txt"
 _API = "/api/models/{repo}"
+_IN_BUCKET = "/buckets/{bucket}/resolve"
 
 
 def _both(name: str, target: str, **fields: object) -> tuple[Kind, Kind]:
@@ -266,6 +273,19 @@ PASSED = (
     Kind("parquet", "/api/datasets/{dataset}/parquet"),
     Kind("parquet-file", "/api/datasets/{dataset}/parquet/default/train/0.parquet"),
     Kind("discussions", f"{_API}/discussions"),
+    *_both("bucket-file", f"{_IN_BUCKET}/notes.txt"),
+    *_both("bucket-file-redirected", f"{_IN_BUCKET}/large.bin"),
+    _ranged("bucket-file-range", f"{_IN_BUCKET}/notes.txt", "bytes=1-2"),
+    _ranged("bucket-file-redirected-range", f"{_IN_BUCKET}/large.bin", "bytes=70000-99999999"),
+    _ranged("bucket-file-range-behind-the-end", f"{_IN_BUCKET}/notes.txt", "bytes=6-"),
+    Kind("bucket-file-absent", f"{_IN_BUCKET}/absent.txt"),
+    Kind(
+        "bucket-paths-info",
+        "/api/buckets/{bucket}/paths-info",
+        "POST",
+        headers={"Content-Type": "application/json"},
+        body='{"paths": ["notes.txt", "absent"]}',
+    ),
     Kind("unknown-api", "/api/no-such-thing"),
 )
 

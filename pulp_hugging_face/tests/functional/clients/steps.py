@@ -3,7 +3,8 @@ What clients do, run as a program inside a client's venv.
 
 Standard input: a JSON list of [step, arguments]; the last line of output: a JSON object with
 "steps", a list of {"value": …} or {"error": class, …}, and "hosts". Works with every version of
-huggingface_hub under test. Steps that need other libraries are in `library_steps.py`.
+huggingface_hub under test. Steps that need other libraries are in `library_steps.py`, rarer ones
+in `rarer_steps.py`.
 """
 
 import hashlib
@@ -231,12 +232,13 @@ def versions():
 
 
 def find(step):
-    """The function of a step, here or in the other module."""
+    """The function of a step, here or in the other modules."""
     if step in globals():
         return globals()[step]
     import library_steps
+    import rarer_steps
 
-    return getattr(library_steps, step)
+    return getattr(rarer_steps, step, None) or getattr(library_steps, step)
 
 
 def run(step, arguments):
