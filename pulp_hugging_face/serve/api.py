@@ -9,7 +9,6 @@ from pulp_hugging_face.hub.errors import (
     BadRequest,
     EntryNotFound,
     ReadOnly,
-    Trouble,
     UpstreamInvalid,
 )
 from pulp_hugging_face.hub.manifest import Entry
@@ -115,7 +114,7 @@ async def _from_upstream(
     ttl = float(view.remote.metadata_ttl) if view.remote else 0.0
     try:
         answered = await store.questions.about_commit(view, caller, resolution, suffix, ttl=ttl)
-    except Trouble:
+    except expanded.NOBODY_CAN_SAY:
         return {}, True
     if answered is None:
         return {}, False

@@ -1,8 +1,8 @@
 """
 Expanded listings: entries with the commit that last touched them and the state of security scans.
 
-Only the upstream knows these; while it cannot be asked and did not say before, callers get the
-plain entries with a warning, since clients take both for optional.
+Only the upstream knows these; while it cannot be asked and did not say before, or lost a commit
+that is held, callers get the plain entries with a warning, since clients take both for optional.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from pulp_hugging_face.hub.errors import EntryNotFound, Trouble, UpstreamInvalid
+from pulp_hugging_face.hub.errors import EntryNotFound, RevisionNotFound, Trouble, UpstreamInvalid
 from pulp_hugging_face.hub.manifest import InvalidManifest
 from pulp_hugging_face.hub.names import quote_path
 from pulp_hugging_face.hub.payloads import expanded_item
@@ -22,6 +22,9 @@ from pulp_hugging_face.store.views import Caller, View
 
 from .replies import json_reply, rewriter_of
 
+# Asked about a commit that is held. It has no such commit any more after a force-push and garbage
+# collection; whether it had a path is known here.
+NOBODY_CAN_SAY = (Trouble, RevisionNotFound, EntryNotFound)
 # What the upstream is told of a listing's query.
 _PARAMETERS = ("recursive", "expand", "limit", "cursor")
 
@@ -34,7 +37,7 @@ async def tree_page(
     resolution: Resolution,
     path: str,
 ) -> web.Response | None:
-    """Return one page of an expanded listing, or None when nobody can say. Raises EntryNotFound."""
+    """Return one page of an expanded listing, or None when nobody can say."""
     sha = resolution.commit.sha
     query = urlencode([pair for pair in request.query.items() if pair[0] in _PARAMETERS])
     suffix = f"tree/{sha}" + (f"/{quote_path(path)}" if path else "") + f"?{query}"
@@ -66,9 +69,7 @@ async def _ask(
         answered = await store.questions.about_commit(
             view, caller, resolution, suffix, ttl=PINNED_TTL, body=body
         )
-    except EntryNotFound as error:
-        raise EntryNotFound(error.message, commit=resolution.commit.sha) from error
-    except Trouble:
+    except NOBODY_CAN_SAY:
         return None
     # A route, or a cursor of ours, that the upstream does not know: the plain listing serves.
     return None if answered is None or answered.answer.status >= 400 else answered
