@@ -5,7 +5,7 @@ HubError
  ├── definite: the Hub said no, and says it in its own words
  │    RepoNotFound · RevisionNotFound · EntryNotFound · GatedRepo · DisabledRepo
  │    · InvalidCredentials · Forbidden · GuardRefused · BadRequest · ReadOnly · PassedRefusal
- │    · NotSupported · RangeNotSatisfiable
+ │    · NotSupported · RangeNotSatisfiable · TooLarge
  └── trouble: nobody can say now
       UpstreamUnavailable · UpstreamTimeout · UpstreamBusy · GaveWay · UpstreamInvalid
       · RedirectRefused · LoopDetected · StorageFull · StorageUnavailable · DatabaseUnavailable
@@ -153,6 +153,13 @@ class RangeNotSatisfiable(DefiniteRefusal):
         told = "" if size is None else f"{size} bytes of the "
         super().__init__(f"The requested range is outside of the {told}file.")
         self.size = size
+
+
+class TooLarge(DefiniteRefusal):
+    """The body of a request is larger than anything it could ask for."""
+
+    status = 413
+    code = "PayloadTooLarge"
 
 
 class Trouble(HubError):

@@ -27,21 +27,29 @@ from pulp_hugging_face.store.resolver import Resolution
 from pulp_hugging_face.store.service import Store
 from pulp_hugging_face.store.views import Caller, View
 
-from . import expanded
+from . import bodies, expanded
 from .base import base_of, below
-from .replies import json_bytes, json_reply, page_reply, rewriter_of
+from .replies import json_bytes, json_reply, off_loop, page_reply, rewriter_of
 
 # Longer listings are left out of info objects: clients then ask for the tree (§2.4).
 MAX_SIBLINGS = 50_000
 # The Hub's own limit (its OpenAPI description).
 MAX_PATHS = 2000
+# What a form has besides them, generously.
+_OTHER_FIELDS = 10
+# About what one of them takes in an answer.
+_ENTRY_BYTES = 128
 # Keys of info objects that are ours to fill.
 _OWN = {"id", "sha", "siblings", "xetEnabled"}
 
 
 def _flag(request: web.Request, name: str) -> bool:
     """Return a boolean parameter; 0.x clients write "True", later ones "true"."""
-    return request.query.get(name, "").lower() in ("true", "1")
+    return any(_is_true(value) for value in _list(request, name)[:1])
+
+
+def _is_true(text: str) -> bool:
+    return text.lower() in ("true", "1")
 
 
 def _list(request: web.Request, name: str) -> list[str]:
@@ -66,13 +74,17 @@ async def info(
     query = _lacking(data, expand, security=_flag(request, "securityStatus"))
     more, stale = await _from_upstream(store, view, caller, resolution, query)
     data |= more
+    files = None
     if "siblings" in expand or (not expand and commit.repo.type is not RepoType.KERNEL):
-        siblings = await _siblings(store, view, caller, resolution, blobs=_flag(request, "blobs"))
-        if siblings is not None:
-            data["siblings"] = siblings
-    if expand:
-        data = select_keys(data, expand)
-    page = Page(json_bytes(rewriter_of(request, view).data(data)))
+        files = await _files(store, view, caller, resolution)
+    blobs, rewriter = _flag(request, "blobs"), rewriter_of(request, view)
+
+    def body() -> bytes:
+        siblings = {"siblings": [sibling(file, blobs=blobs) for file in files or ()]}
+        whole = data if files is None else data | siblings
+        return json_bytes(rewriter.data(select_keys(whole, expand) if expand else whole))
+
+    page = Page(await off_loop(_ENTRY_BYTES * len(files or ()), body))
     if not query:  # else it may change without a commit
         store.remembered.pages.put(key, page)
     return page_reply(page, commit.sha, stale=stale or resolution.stale)
@@ -120,21 +132,19 @@ async def _from_upstream(
         return {}, False
     if answered.answer.status >= 400:
         raise BadRequest(answered.answer.headers.get("X-Error-Message", "Invalid parameters"))
-    data = answered.json()
+    data = await off_loop(len(answered.answer.body), answered.json)
     if not isinstance(data, dict):
         raise UpstreamInvalid("The upstream's info object is no object.")
     return {key: value for key, value in data.items() if key not in _OWN}, answered.stale
 
 
-async def _siblings(
-    store: Store, view: View, caller: Caller, resolution: Resolution, *, blobs: bool
-) -> list[dict[str, Any]] | None:
+async def _files(
+    store: Store, view: View, caller: Caller, resolution: Resolution
+) -> list[Entry] | None:
     """Return all files, or None where there are too many."""
     entries = await store.entries(view, caller, resolution, recursive=True, limit=2 * MAX_SIBLINGS)
     files = [entry for entry in entries if not entry.is_dir]
-    if len(files) > MAX_SIBLINGS:
-        return None
-    return [sibling(entry, blobs=blobs) for entry in files]
+    return files if len(files) <= MAX_SIBLINGS else None
 
 
 async def tree(
@@ -219,17 +229,18 @@ async def _paths(request: web.Request) -> tuple[list[str], bool]:
 
     Raises BadRequest.
     """
-    if request.content_type == "application/json":
-        try:
-            body = await request.json()
-            paths, expand = body["paths"], bool(body.get("expand"))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise BadRequest("The body must be JSON with a list of paths.") from error
+    if request.content_type == bodies.JSON:
+        body = await bodies.json_of(request)
+        if not isinstance(body, dict) or "paths" not in body:
+            raise BadRequest("The body must be JSON with a list of paths.")
+        paths, expand = body["paths"], bool(body.get("expand"))
         paths = [paths] if isinstance(paths, str) else paths
+    elif request.content_type == bodies.FORM or not request.body_exists:
+        form = await bodies.form_of(request, most=MAX_PATHS + _OTHER_FIELDS)
+        paths = [value for name, value in form if name in ("paths", "paths[]")]
+        expand = any(name in ("expand", "expand[]") and _is_true(value) for name, value in form)
     else:
-        form = await request.post()
-        paths = [str(path) for path in (*form.getall("paths", []), *form.getall("paths[]", []))]
-        expand = str(form.get("expand", "")).lower() in ("true", "1")
+        raise BadRequest("The body must be a form or JSON.")
     if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
         raise BadRequest("paths must be a list of strings.")
     if len(paths) > MAX_PATHS:

@@ -11,6 +11,7 @@ from pulp_hugging_face.hub import routes
 from pulp_hugging_face.hub.errors import (
     EntryNotFound,
     HubError,
+    InvalidCredentials,
     RepoMoved,
     RepoNotFound,
     RevisionNotFound,
@@ -33,9 +34,15 @@ Handler = Callable[..., Awaitable[web.StreamResponse]]
 
 
 def caller_of(request: web.Request) -> Caller:
-    """Return who asks. Only bearer tokens are Hub tokens; Pulp's own credentials never are."""
+    """
+    Return who asks. Only bearer tokens are Hub tokens; Pulp's own credentials never are.
+
+    Raises InvalidCredentials for what cannot be a token.
+    """
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     hub_token = token.strip() or None if scheme.lower() == "bearer" else None
+    if hub_token and not hub_token.isascii():  # what is no UTF-8 could not even be hashed
+        raise InvalidCredentials
     return Caller(hub_token, deadline=time.monotonic() + PATIENCE)
 
 
@@ -57,7 +64,10 @@ async def serve(
     `mount` is where the distribution is for this request, if not at its own path.
     """
     attach(request, mount or Mount.at(view.path))
-    caller = caller_of(request)
+    try:
+        caller = caller_of(request)
+    except InvalidCredentials as error:
+        return refusal(error)
     asker = asker_of(caller, request)
     with store.tallies.handling(view, below(request), asker) as handling:
         response = await _answer(store, view, caller, request)

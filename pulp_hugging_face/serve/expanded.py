@@ -20,7 +20,7 @@ from pulp_hugging_face.store.resolver import Resolution
 from pulp_hugging_face.store.service import Store
 from pulp_hugging_face.store.views import Caller, View
 
-from .replies import json_reply, rewriter_of
+from .replies import json_reply, off_loop, rewriter_of
 
 # Asked about a commit that is held. It has no such commit any more after a force-push and garbage
 # collection; whether it had a path is known here.
@@ -39,7 +39,8 @@ async def tree_page(
 ) -> web.Response | None:
     """Return one page of an expanded listing, or None when nobody can say."""
     sha = resolution.commit.sha
-    query = urlencode([pair for pair in request.query.items() if pair[0] in _PARAMETERS])
+    pairs = [(name.removesuffix("[]"), value) for name, value in request.query.items()]
+    query = urlencode([pair for pair in pairs if pair[0] in _PARAMETERS])
     suffix = f"tree/{sha}" + (f"/{quote_path(path)}" if path else "") + f"?{query}"
     answered = await _ask(store, view, caller, resolution, suffix, None)
     if answered is None:
@@ -48,7 +49,7 @@ async def tree_page(
     link = rewriter_of(request, view).link(answered.answer.headers.get("Link", ""))
     if link is not None:
         headers["Link"] = link
-    items = _items(answered.json())
+    items = await _items(answered)
     return json_reply(items, headers, stale=answered.stale or resolution.stale)
 
 
@@ -59,7 +60,7 @@ async def paths(
     body = {"paths": paths, "expand": True}
     suffix = f"paths-info/{resolution.commit.sha}"
     answered = await _ask(store, view, caller, resolution, suffix, body)
-    return None if answered is None else (_items(answered.json()), answered.stale)
+    return None if answered is None else (await _items(answered), answered.stale)
 
 
 async def _ask(
@@ -75,7 +76,11 @@ async def _ask(
     return None if answered is None or answered.answer.status >= 400 else answered
 
 
-def _items(data: Any) -> list[dict[str, Any]]:
+async def _items(answered: Answered) -> list[dict[str, Any]]:
+    return await off_loop(len(answered.answer.body), lambda: _read_items(answered.json()))
+
+
+def _read_items(data: Any) -> list[dict[str, Any]]:
     if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
         raise UpstreamInvalid("The upstream's listing is not an array of objects.")
     try:

@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from pulp_hugging_face.hub.errors import BadRequest, UpstreamInvalid
+from pulp_hugging_face.hub.errors import UpstreamInvalid
 from pulp_hugging_face.hub.headers import CORS, content_disposition
 from pulp_hugging_face.hub.paging import decode_cursor, encode_cursor, next_link, page_size
 from pulp_hugging_face.hub.routes import BucketFile, BucketPaths, ListRepos, PassThrough, WhoAmI
@@ -13,6 +13,7 @@ from pulp_hugging_face.hub.search import Query, page, search, shown
 from pulp_hugging_face.store.service import Store
 from pulp_hugging_face.store.views import Caller, View
 
+from . import bodies
 from .base import base_of, below
 from .replies import json_reply, passed, rewriter_of
 
@@ -79,17 +80,15 @@ def _target(request: web.Request) -> str:
 
 def _accept(headers: Mapping[str, str]) -> str:
     accept = headers.get("Accept", "")
-    return accept if accept and _XET_TYPE not in accept and len(accept) < 256 else "*/*"
+    sane = accept.isascii() and len(accept) < 256
+    return accept if accept and sane and _XET_TYPE not in accept else "*/*"
 
 
 async def bucket_paths(
     store: Store, view: View, caller: Caller, request: web.Request, route: BucketPaths
 ) -> web.Response:
     """Answer with the entries of some paths of a bucket."""
-    try:
-        body = await request.json()
-    except (ValueError, RecursionError) as error:
-        raise BadRequest("The body must be JSON with a list of paths.") from error
+    body = await bodies.json_of(request)
     target = f"api/buckets/{route.bucket}/paths-info"
     answered = await store.questions.pass_through(view, caller, target, shared=True, body=body)
     return await passed(request, view, answered, null_xet=True)

@@ -1,14 +1,14 @@
 """Answers that are no files: JSON, refusals, redirects."""
 
 import asyncio
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import web
 
+from pulp_hugging_face.hub import longjson
 from pulp_hugging_face.hub.errors import HubError, PassedRefusal
 from pulp_hugging_face.hub.headers import CORS, STALE, error_headers
 from pulp_hugging_face.hub.names import DEFAULT_ENDPOINT, RepoId, RepoType, decode_segment
@@ -26,8 +26,9 @@ _ASKED_WITH = (
     "X-HF-Bill-To, X-HF-Download-Counter, X-Amzn-Trace-Id, X-Requested-With, *"
 )
 
+T = TypeVar("T")
 
-# Larger answers are rewritten in a thread.
+# Larger answers are read and written in a thread.
 _QUICK = 256 * 1024
 _SAFE_TYPE = re.compile(r"[a-z]+/[a-zA-Z0-9.+-]+(; ?charset=[a-zA-Z0-9-]+)?")
 _ERROR_CODE = re.compile(r"[A-Za-z]{1,64}")
@@ -58,7 +59,12 @@ def page_reply(page: Page, commit: str, *, stale: bool = False) -> web.Response:
 
 def json_bytes(data: Any) -> bytes:
     """Return data as the body of an answer."""
-    return json.dumps(data).encode()
+    return longjson.dumps(data).encode()
+
+
+async def off_loop(size: int, work: Callable[[], T]) -> T:
+    """Do work on so many bytes: much of it in a thread, so that the others need not wait."""
+    return work() if size <= _QUICK else await asyncio.to_thread(work)
 
 
 def rewriter_of(request: web.Request, view: View) -> Rewriter:
@@ -96,7 +102,7 @@ async def passed(
     total = answer.headers.get("X-Total-Count", "")
     if total.isdigit():
         headers["X-Total-Count"] = total
-    body = await _rewritten(rewriter, kind, answer.body)
+    body = await off_loop(len(answer.body), lambda: _rewrite(rewriter, kind, answer.body))
     return web.Response(status=answer.status, headers=headers, body=body)
 
 
@@ -106,17 +112,10 @@ def _passed_refusal(status: int, headers: Mapping[str, str], rewriter: Rewriter)
     return PassedRefusal(message, status=status, code=code if _ERROR_CODE.fullmatch(code) else "")
 
 
-async def _rewritten(rewriter: Rewriter, kind: str, body: bytes) -> bytes:
-    if len(body) <= _QUICK:
-        return _rewrite(rewriter, kind, body)
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(None, _rewrite, rewriter, kind, body)
-
-
 def _rewrite(rewriter: Rewriter, kind: str, body: bytes) -> bytes:
     if "json" in kind:
-        data = rewriter.data(json.loads(body))
-        return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+        data = rewriter.data(longjson.loads(body))
+        return longjson.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
     if kind.startswith("text/"):
         return rewriter.text(body.decode("utf-8", "surrogateescape")).encode(
             "utf-8", "surrogateescape"

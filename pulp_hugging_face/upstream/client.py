@@ -28,7 +28,7 @@ from pulp_hugging_face.hub.shapes import can_answer
 
 from .egress import REDIRECTS, Egress, Request
 from .passed import RawAnswer as RawAnswer
-from .passed import require_api_answer, require_other_route
+from .passed import read_json, require_api_answer, require_other_route
 
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19})")
 _SIZE = re.compile(r"[0-9]{1,19}")
@@ -211,7 +211,7 @@ class HubClient:
                 return await self._redirected(request, response, location)
             headers = {name: response.headers[name] for name in _PASSED if name in response.headers}
             answer = RawAnswer(response.status, headers, await _read_body(response))
-        require_api_answer(request.target, answer)
+        await require_api_answer(request.target, answer)
         return answer
 
     async def _redirected(
@@ -314,14 +314,12 @@ class HubClient:
     async def _read_json(self, request: Request) -> tuple[Any, str | None]:
         async with self._egress.open(request) as response:
             try:
-                data = await response.json(content_type=None)
+                body = await response.read()
             except TimeoutError as error:
                 raise UpstreamTimeout("The upstream stopped sending.", retry_after=5) from error
             except (aiohttp.ClientError, OSError) as error:
                 raise UpstreamUnavailable("The upstream broke its answer.") from error
-            except (ValueError, RecursionError) as error:
-                raise UpstreamInvalid("The upstream's answer is not JSON.") from error
-            return data, _next_page(response)
+            return await read_json(body), _next_page(response)
 
 
 async def _read_body(response: aiohttp.ClientResponse) -> bytes:
