@@ -40,6 +40,7 @@ def steps(hub: FixtureHub) -> dict:
         "commits": ("commits", {"repo_id": "org/history", "formatted": True}),
         "info": ("info", REPO),
         "file infos": ("file_infos", REPO),
+        "security": ("security", {"repo_id": "org/served"}),
         **{name: ("listed", arguments) for name, arguments in LISTS.items()},
         "exists": ("exists", {"what": "repo", "repo_id": "org/repo"}),
         "exists not": ("exists", {"what": "repo", "repo_id": "org/nope"}),
@@ -188,6 +189,8 @@ def test_information_about_files(hub, tour, kind):
     assert tour.value("file infos") == {
         path: [file.size, file.oid, file.sha256 if file.lfs else None] for path, file in files
     }
+    issues = tour.value("security")["filesWithIssues"]
+    assert [issue["path"] for issue in issues] == ["weights.pkl"]
     if kind is not HUB_023:
         found = tour.value("expand")
         assert found["sha"] == hub.sha("org/repo")

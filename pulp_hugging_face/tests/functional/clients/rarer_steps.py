@@ -1,5 +1,7 @@
 """Steps of `steps.py` about what is no model, dataset or space, and about what is refused."""
 
+from pathlib import Path
+
 
 def bucket(name, large, folder):
     """All reads of a bucket that need no Xet."""
@@ -46,3 +48,49 @@ def bucket_download(name, path, folder):
     from huggingface_hub import HfApi
 
     HfApi().download_bucket_files(name, [(path, f"{folder}/downloaded")])
+
+
+def security(**arguments):
+    """The state of security scans; 0.23 has it under the Hub's own name."""
+    from huggingface_hub import HfApi
+
+    found = HfApi().model_info(securityStatus=True, **arguments)
+    name = "security_repo_status"
+    return getattr(found, name if hasattr(found, name) else "securityRepoStatus")
+
+
+def kernel(name, path):
+    """All reads of a kernel."""
+    from huggingface_hub import HfApi, hf_hub_download, snapshot_download
+
+    what = {"repo_id": name, "repo_type": "kernel"}
+    file, root = Path(hf_hub_download(filename=path, **what)), Path(snapshot_download(**what))
+    refs = HfApi().list_repo_refs(**what)
+    return {
+        "info": [HfApi().repo_info(**what).id, HfApi().repo_info(revision="v1", **what).sha],
+        "file": file.resolve().name,
+        "snapshot": sorted(
+            found.relative_to(root).as_posix() for found in root.rglob("*") if found.is_file()
+        ),
+        "refs": {ref.ref: ref.target_commit for ref in (*refs.branches, *refs.tags)},
+        "tree": sorted(entry.path for entry in HfApi().list_repo_tree(recursive=True, **what)),
+    }
+
+
+def write(what, size=None, **arguments):
+    """A method of HfApi that would write; `size` makes a file of zeros to upload."""
+    from huggingface_hub import HfApi
+
+    if size is not None:
+        arguments["path_or_fileobj"] = b"\0" * size
+    if isinstance(arguments.get("path_or_fileobj"), str):
+        arguments["path_or_fileobj"] = arguments["path_or_fileobj"].encode()
+    return str(getattr(HfApi(), what)(**arguments))
+
+
+def write_commit(**arguments):
+    """A commit of two operations."""
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+
+    operations = [CommitOperationAdd("a.txt", b"x"), CommitOperationDelete("config.json")]
+    return str(HfApi().create_commit(operations=operations, **arguments))

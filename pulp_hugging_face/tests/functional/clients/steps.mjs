@@ -74,6 +74,10 @@ const steps = {
   countCommits: (what) => hub.countCommits({ ...common, ...what }),
   whoAmI: (what) => hub.whoAmI({ ...common, ...what }),
   checkRepoAccess: async (what) => (await hub.checkRepoAccess({ ...common, ...what })) ?? null,
+  uploadFile: ({ path, size, ...what }) =>
+    hub.uploadFile({ ...common, ...what, file: { path, content: new Blob(["x".repeat(size)]) } }),
+  createRepo: (what) => hub.createRepo({ ...common, ...what }),
+  deleteRepo: (what) => hub.deleteRepo({ ...common, ...what }),
   safetensors: (what) => hub.parseSafetensorsMetadata({ ...common, ...what }),
   listFiles: async (what) => (await all(hub.listFiles({ ...common, ...what }))).map((f) => f.path),
   listCommits: async (what) =>

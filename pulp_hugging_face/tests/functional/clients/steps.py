@@ -235,10 +235,13 @@ def find(step):
     """The function of a step, here or in the other modules."""
     if step in globals():
         return globals()[step]
-    import library_steps
     import rarer_steps
 
-    return getattr(rarer_steps, step, None) or getattr(library_steps, step)
+    if hasattr(rarer_steps, step):
+        return getattr(rarer_steps, step)
+    import library_steps
+
+    return getattr(library_steps, step)
 
 
 def run(step, arguments):
