@@ -241,10 +241,10 @@ async def _paths(request: web.Request) -> tuple[list[str], bool]:
         expand = any(name in ("expand", "expand[]") and _is_true(value) for name, value in form)
     else:
         raise BadRequest("The body must be a form or JSON.")
+    if isinstance(paths, list) and len(paths) > MAX_PATHS:
+        raise BadRequest(f"At most {MAX_PATHS} paths may be asked for at once.")
     if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
         raise BadRequest("paths must be a list of strings.")
-    if len(paths) > MAX_PATHS:
-        raise BadRequest(f"At most {MAX_PATHS} paths may be asked for at once.")
     return paths, expand
 
 

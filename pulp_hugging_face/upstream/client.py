@@ -101,10 +101,10 @@ class PlainStream:
         if status != 206:
             return cls(status, _whole_size(response), None, kind, body)
         match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
-        if match is None:
-            raise UpstreamInvalid("The upstream answered with something else than a range.")
         # X-Linked-Size is the size of the whole file here, too.
-        size = int(match.group(2)) - int(match.group(1)) + 1
+        size = int(match.group(2)) - int(match.group(1)) + 1 if match else 0
+        if match is None or size < 1:
+            raise UpstreamInvalid("The upstream answered with something else than a range.")
         return cls(status, size, match.group(0), kind, body)
 
 

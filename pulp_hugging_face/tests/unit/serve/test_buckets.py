@@ -80,6 +80,16 @@ async def test_a_range_with_less_than_it_says_does_not_look_complete(
         await get(client, AT[path], Range="bytes=1-")
 
 
+@pytest.mark.parametrize("told", [None, "bytes 4-2/6", "bytes 1-2/*"])
+async def test_an_answer_that_is_no_range_is_trouble(
+    serving: Serving, hub: FixtureHub, told: str | None
+) -> None:
+    client = await serving()
+    hub.fault("headers", kind="bucket_get", headers={"Content-Range": told})
+    status, headers, _ = await get(client, AT[SMALL], Range="bytes=1-2")
+    assert (status, headers["X-Error-Code"]) == (502, "UpstreamInvalid")
+
+
 async def test_an_upstream_that_does_not_tell_the_size_refuses_all_the_same(
     serving: Serving, hub: FixtureHub
 ) -> None:
