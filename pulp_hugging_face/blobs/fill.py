@@ -28,11 +28,11 @@ from pulp_hugging_face.hub.errors import (
 
 from .journal import Flag, State
 from .lease import Leases, obtain
-from .partial import SUFFIX, BeingPublished, PartialFile
+from .partial import SUFFIX, BeingPublished, PartialFile, place_of
 from .reader import Reader, gone
 from .room import Room
 from .runs import Runs
-from .segments import PARALLEL_ABOVE, Appetite, Layout
+from .segments import PARALLEL_ABOVE, Appetite, Layout, is_rest
 from .source import Source
 from .verify import Keeper, Verifier, mismatch
 from .work import Work
@@ -76,7 +76,7 @@ class Fill:
         lane: int = 0,
     ) -> None:
         self.scope = scope
-        self.place = f"{scope}.{lane}" if lane else scope  # what tells it from other fills
+        self.place = place_of(scope, lane)  # what tells it from other fills
         self.blob = blob
         self.claims: set[Any] = set()
         self.published = False
@@ -105,11 +105,18 @@ class Fill:
 
     # Wishes.
 
-    def want(self, start: int, stop: int) -> None:
+    def want(self, start: int, stop: int, *, resumes: bool = False) -> None:
         """Note what somebody asks for: that may mean that the whole is wanted."""
         whole = self._appetite.wants_whole(start, stop) or not self.blob.is_sha256
+        whole = whole or (resumes and is_rest(self.blob.size, start, stop))
         self.whole = self.whole or whole
         self._need += stop - start
+        if self._work is not None:
+            self._work.kick()
+
+    def want_whole(self) -> None:
+        """Note that somebody wants the whole."""
+        self.whole = True
         if self._work is not None:
             self._work.kick()
 
@@ -336,9 +343,14 @@ class Fill:
 
     # Readers.
 
-    def reader(self, start: int, stop: int) -> Reader:
-        """Return a reader of bytes `start` to `stop`; its `close` must follow."""
-        reader = Reader(self, start, stop, self._appetite.read_ahead(start, stop))
+    def reader(self, start: int, stop: int, *, resumes: bool = False) -> Reader:
+        """
+        Return a reader of bytes `start` to `stop`; its `close` must follow.
+
+        `resumes` tells that the client has what is before them.
+        """
+        ahead = self._appetite.read_ahead(start, stop)
+        reader = Reader(self, start, stop, ahead, resumes=resumes)
         self._readers.add(reader)
         return reader
 

@@ -8,11 +8,14 @@ from pathlib import Path
 
 from pulp_hugging_face.hub.digests import BlobId
 
+from . import tombstone
 from .fill import Fill
 from .lease import Leases, NoLeases
+from .partial import place_of
 from .room import Limits, Room
 from .source import Source
 from .verify import Keeper
+from .work import is_verified_first
 
 log = logging.getLogger("pulp_hugging_face.blobs")
 
@@ -50,7 +53,7 @@ class FillManager:
     async def open(self) -> None:
         """Create the folder, and remove what is too old now and then."""
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._executor, self._room.clean)
+        await loop.run_in_executor(self._executor, self._tidy)
         self._cleaner = asyncio.create_task(self._clean(), name="hugging_face fills cleaner")
 
     async def _clean(self) -> None:
@@ -58,9 +61,20 @@ class FillManager:
             await asyncio.sleep(_CLEANING_INTERVAL)
             try:
                 loop = asyncio.get_running_loop()
-                await loop.run_in_executor(self._executor, self._room.clean)
+                await loop.run_in_executor(self._executor, self._tidy)
             except OSError:
                 log.exception("Removing abandoned downloads failed")
+
+    def _tidy(self) -> None:
+        self._room.clean()
+        tombstone.clean(self._room.folder)
+
+    async def was_bad(self, scope: Hashable, blob: BlobId, lane: int = 0) -> bool:
+        """Tell whether clients may have bytes of a blob that did not match its digest."""
+        if is_verified_first(blob):
+            return False
+        folder, loop = self._room.folder / place_of(str(scope), lane), asyncio.get_running_loop()
+        return bool(await loop.run_in_executor(self._executor, tombstone.times, folder, blob.key))
 
     def running(self, scope: Hashable, blob: BlobId, lane: int = 0) -> Fill | None:
         """Return the fill under way for a blob, if there is one."""
@@ -76,19 +90,21 @@ class FillManager:
         claim: Hashable | None,
         retries: int = 3,
         part: tuple[int, int] | None = None,
+        resumes: bool = False,
         lane: int = 0,
     ) -> Fill:
         """
         Return the blob's fill, begun now unless it is under way.
 
-        `part` are the bytes this caller is about to read (None: all of it). `claim` None means
-        that this caller does not ask for the bytes to be kept. Fills of another `lane` are others:
-        a request that a fill of this server made must not wait for that fill.
+        `part` are the bytes this caller is about to read (None: all of it), `resumes` that it has
+        what is before them. `claim` None means that this caller does not ask for the bytes to be
+        kept. Fills of another `lane` are others: a request that a fill of this server made must not
+        wait for that fill.
         """
         fill = self.running(scope, blob, lane)
         if fill is None:
             fill = self._begin(str(scope), blob, source, retries, lane)
-        fill.want(*(part or (0, blob.size)))
+        fill.want(*(part or (0, blob.size)), resumes=resumes)
         if claim is not None:
             fill.add_claim(claim)
         return fill

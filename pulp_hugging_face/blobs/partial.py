@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pulp_hugging_face.hub.digests import BlobId
 
+from . import tombstone
 from .journal import SUFFIX as JOURNAL
 from .journal import Flag, Journal, Lock, State
 from .segments import Layout
@@ -25,6 +26,11 @@ SUFFIX = ".part"
 
 class BeingPublished(Exception):
     """The file is complete and on its way into the storage, by another process."""
+
+
+def place_of(scope: str, lane: int) -> str:
+    """Return the name of the folder of a domain's fills."""
+    return f"{scope}.{lane}" if lane else scope
 
 
 @contextmanager
@@ -42,13 +48,15 @@ class PartialFile:
     """
     A blob's partial file and its journal. Blocking: call from a worker thread, but for the journal.
 
-    `fresh` tells that nothing of it was there before.
+    `fresh` tells that nothing of it was there before, `suspect` that it was bad too often of late.
     """
 
     def __init__(self, folder: Path, blob: BlobId, layout: Layout | None = None) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder = folder
         self.path = folder / (blob.key + SUFFIX)
+        self._key = blob.key
+        self.suspect = tombstone.times(folder, blob.key) >= tombstone.TOO_OFTEN
         self.layout = layout or Layout.of(blob.size)
         with locked(folder):
             self.journal, self.fresh = self._open_journal(folder / (blob.key + JOURNAL))
@@ -122,6 +130,14 @@ class PartialFile:
         if self.journal.is_named():
             self.path.unlink(missing_ok=True)
             self.journal.path.unlink()
+
+    def condemn(self) -> None:
+        """Leave a note that what clients have of it is bad. Raises OSError."""
+        tombstone.note(self.folder, self._key)
+
+    def redeem(self) -> None:
+        """Note that it was good this time."""
+        tombstone.forgive(self.folder, self._key)
 
     def leave(self, *, keep: bool) -> None:
         """Close it; remove the names when nobody else has it open and it is not to be kept."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pulp_hugging_face.hub.errors import UpstreamUnavailable
 
 from .journal import Flag, Lock, State
-from .segments import AHEAD, WINDOW
+from .segments import AHEAD, WINDOW, is_rest
 from .verify import mismatch
 from .work import Work
 
@@ -33,10 +33,13 @@ class Reader:
     where bytes are to be fetched on its behalf. `close` must follow.
     """
 
-    def __init__(self, fill: "Fill", start: int, stop: int, ahead: int) -> None:
+    def __init__(
+        self, fill: "Fill", start: int, stop: int, ahead: int, *, resumes: bool = False
+    ) -> None:
         self.position = start
         self.stop = stop
         self._start = start
+        self._resumes = resumes
         self._ahead = max(ahead, stop)
         self._fill = fill
         self._work: Work | None = None
@@ -106,12 +109,23 @@ class Reader:
     async def _opened(self) -> Work:
         if self._work is None:
             work = await self._fill.opened()
-            whole = self.stop - self._start == work.layout.size
-            near = self._start <= work.position() + AHEAD
-            # Other ranges carry the upstream's word only, for what is not verified yet.
-            self._sealed = whole or (self._fill.whole and near)
+            self._sealed = self._is_sealed(work)
             self._work = work
         return self._work
+
+    def _is_sealed(self, work: Work) -> bool:
+        """
+        Tell whether the end waits for the digest: the client will take the file for complete then.
+
+        Other ranges carry the upstream's word only, for what is not verified yet.
+        """
+        size = work.layout.size
+        near = self._start <= work.position() + AHEAD
+        if self._resumes and near and self.stop == size:
+            self._fill.want_whole()  # what is before is here: the rest is all that it costs
+        rest = self._resumes and is_rest(size, self._start, self.stop)
+        whole = self.stop - self._start == size
+        return whole or (self._fill.whole and (near or rest))
 
     def _reach(self) -> int:
         return min(self._ahead, self.position + WINDOW)
@@ -122,7 +136,7 @@ class Reader:
             raise mismatch(work.blob)
         if work.journal.is_good:
             return self.stop
-        if work.verify_first:
+        if self._verifies_first(work):
             return self.position
         stop = min(self.stop, self.position + WINDOW)
         if self._sealed:
@@ -135,12 +149,15 @@ class Reader:
             raise self._fill.error or gone()
         index = work.layout.index(self.position)
         held_back = self._sealed and self.position >= work.layout.size - HOLD_BACK
-        if work.verify_first or (held_back and work.journal.present(index)):
+        if self._verifies_first(work) or (held_back and work.journal.present(index)):
             await work.waiters.wait(work.verified)
             return
         if not self._fill.covers(index):
             work.kick()
         await work.waiters.wait(index, work.layout.span(self.position, self._reach())[1])
+
+    def _verifies_first(self, work: Work) -> bool:
+        return work.verify_first or (self._sealed and work.file.suspect)
 
     def _may_leave(self, work: Work) -> bool:
         """

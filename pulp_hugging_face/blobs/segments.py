@@ -68,6 +68,14 @@ class Layout:
         return length // self.segment
 
 
+def is_rest(size: int, start: int, stop: int) -> bool:
+    """
+    Tell whether bytes up to the end are so many that they are the rest of a download, for which
+    the whole is worth having: the end of a large file may be wanted by itself.
+    """
+    return stop == size and (size <= PARALLEL_ABOVE or stop - start > AHEAD)
+
+
 def absent_run(
     marks: bytes, taken: Iterable[tuple[int, int]], first: int, last: int
 ) -> tuple[int, int] | None:

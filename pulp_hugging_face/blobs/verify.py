@@ -90,10 +90,21 @@ class Verifier:
             log.warning("%s: digest mismatch, trying once more", self._work.blob.key)
             digester = await self._hash()
         if not digester.matches():
-            self._journal.set(Flag.STATE, State.BAD)
-            await self._work.call(self._work.file.remove)
+            await self._drop()
             raise mismatch(self._work.blob)
+        if self._work.file.suspect:
+            await self._work.call(self._work.file.redeem)
         await self._publish(digester.sha256)
+
+    async def _drop(self) -> None:
+        """Break every reader, and keep clients from going on with what they have got."""
+        if not self._work.verify_first:
+            try:  # first: a client whose answer breaks is back in a moment
+                await self._work.call(self._work.file.condemn)
+            except OSError as error:
+                log.warning("%s: no note of bad bytes: %s", self._work.blob.key, error.strerror)
+        self._journal.set(Flag.STATE, State.BAD)
+        await self._work.call(self._work.file.remove)
 
     async def _hash(self) -> Digester:
         work, done = self._work, 0

@@ -21,6 +21,11 @@ _EDGE_STEP = 128 * 1024
 _CROWD = 100
 
 
+def is_verified_first(blob: BlobId) -> bool:
+    """Tell whether no byte may leave before the digest matched."""
+    return blob.size <= VERIFY_FIRST or not blob.is_sha256
+
+
 class Waiters:
     """
     Those who wait for segments: one event for all who wait for the same.
@@ -102,7 +107,7 @@ class Work:
     @property
     def verify_first(self) -> bool:
         """Tell whether no byte may leave before the digest matched."""
-        return self.layout.size <= VERIFY_FIRST or not self.blob.is_sha256
+        return is_verified_first(self.blob)
 
     @property
     def verified(self) -> int:

@@ -5,7 +5,7 @@ HubError
  ├── definite: the Hub said no, and says it in its own words
  │    RepoNotFound · RevisionNotFound · EntryNotFound · GatedRepo · DisabledRepo
  │    · InvalidCredentials · Forbidden · GuardRefused · BadRequest · ReadOnly · PassedRefusal
- │    · NotSupported · RangeNotSatisfiable · TooLarge
+ │    · NotSupported · RangeNotSatisfiable · ResumeRefused · TooLarge
  └── trouble: nobody can say now
       UpstreamUnavailable · UpstreamTimeout · UpstreamBusy · GaveWay · UpstreamInvalid
       · RedirectRefused · LoopDetected · StorageFull · StorageUnavailable · DatabaseUnavailable
@@ -160,6 +160,19 @@ class TooLarge(DefiniteRefusal):
 
     status = 413
     code = "PayloadTooLarge"
+
+
+class ResumeRefused(DefiniteRefusal):
+    """The client wants to go on with bytes that were bad, and would not begin anew by itself."""
+
+    status = 409
+    code = "ResumeRefused"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"What you have of this file may be damaged: bytes that were sent did not match their "
+            f"digest {key}. Remove it and download the file anew (force_download=True)."
+        )
 
 
 class Trouble(HubError):

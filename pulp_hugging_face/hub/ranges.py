@@ -1,7 +1,7 @@
 """Ranges and conditions of file requests (RFC 9110 §13, §14)."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .errors import RangeNotSatisfiable
 
@@ -10,11 +10,16 @@ _SINGLE = re.compile(r"\s*bytes\s*=\s*([0-9]*)\s*-\s*([0-9]*)\s*", re.IGNORECASE
 
 @dataclass(frozen=True, slots=True)
 class ByteRange:
-    """Bytes `start` up to, not including, `stop` of a file of `size` bytes."""
+    """
+    Bytes `start` up to, not including, `stop` of a file of `size` bytes.
+
+    `open_ended` tells that no end was asked for ("bytes=5-").
+    """
 
     start: int
     stop: int
     size: int
+    open_ended: bool = field(default=False, compare=False)
 
     @property
     def length(self) -> int:
@@ -25,6 +30,11 @@ class ByteRange:
     def is_whole(self) -> bool:
         """Tell whether the range is the whole file."""
         return self.length == self.size
+
+    @property
+    def resumes(self) -> bool:
+        """Tell whether somebody goes on with what was downloaded before."""
+        return self.open_ended and self.start > 0
 
     @property
     def content_range(self) -> str:
@@ -51,7 +61,9 @@ def parse_range(header: str | None, size: int) -> ByteRange | None:
         return None
     if first >= size:
         raise RangeNotSatisfiable(size)
-    return ByteRange(first, size if last is None else min(last + 1, size), size)
+    if last is None:
+        return ByteRange(first, size, size, open_ended=True)
+    return ByteRange(first, min(last + 1, size), size)
 
 
 def _number(digits: str) -> int | None:

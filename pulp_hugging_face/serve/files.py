@@ -17,6 +17,7 @@ from pulp_hugging_face.store.resolver import Resolution
 from pulp_hugging_face.store.service import Store, Wanted
 from pulp_hugging_face.store.views import Caller, View
 
+from .resume import begins_anew
 from .storage import send_held, start
 
 log = logging.getLogger("pulp_hugging_face.serve")
@@ -91,6 +92,8 @@ async def _answer(store: Store, request: web.Request, wanted: Wanted) -> web.Str
     if request.method == "HEAD":
         return await _head(request, headers, size)
     asked = _asked_range(request, wanted.entry)
+    if asked is not None and await begins_anew(store, request, wanted, asked):
+        asked = None
     if asked is not None:
         headers["Content-Range"] = asked.content_range
     return await _body(store, request, wanted, headers, asked or ByteRange(0, size, size))
@@ -115,7 +118,7 @@ async def _body(
             except FileNotFoundError:
                 await store.drop(held)
         try:
-            fill = store.fill(wanted, (part.start, part.stop))
+            fill = store.fill(wanted, (part.start, part.stop), resumes=part.resumes)
             return await _send_filling(request, start(headers, part), fill, part)
         except AlreadyHeld:  # it was published between the two looks
             if attempt + 1 == _LOOKS:
@@ -127,7 +130,7 @@ async def _send_filling(
     request: web.Request, response: web.StreamResponse, fill: Fill, part: ByteRange
 ) -> web.StreamResponse:
     """Send what a fill brings, as it arrives."""
-    with fill.reader(part.start, part.stop) as reader:
+    with fill.reader(part.start, part.stop, resumes=part.resumes) as reader:
         try:
             # The status is only given once there is a first byte: until then it may be an error.
             await reader.ready()

@@ -128,7 +128,9 @@ async def _address(
     file read ETag and size from the last answer (@huggingface/hub, §1.8), which must be ours.
     """
     asked_conditions = any(name in request.headers for name in _CONDITIONS)
-    if not wanted.view.redirects or part.length <= SMALL or asked_conditions:
+    # A Range that we ignore would be repeated, and answered.
+    ignored = hdrs.RANGE in request.headers and hdrs.CONTENT_RANGE not in headers
+    if not wanted.view.redirects or part.length <= SMALL or asked_conditions or ignored:
         return ""
     url = await store.objects.url(
         wanted.view.storage, held.name, headers["Content-Disposition"], headers["Content-Type"]

@@ -311,12 +311,20 @@ class Store:
         """Forget bytes that are missing from the storage."""
         await self._holdings.drop(held)
 
-    def fill(self, wanted: Wanted, part: tuple[int, int] | None = None) -> Fill:
+    async def was_bad(self, wanted: Wanted) -> bool:
+        """Tell whether clients may have bytes of a file that did not match its digest."""
+        blob = wanted.entry.blob
+        return await self._fills.was_bad(wanted.view.domain_pk, blob, passage().times)
+
+    def fill(
+        self, wanted: Wanted, part: tuple[int, int] | None = None, *, resumes: bool = False
+    ) -> Fill:
         """
         Return the fill of a file's blob, begun now unless it is under way.
 
-        `part` are the bytes that are about to be read, None for all. The fill ends with
-        AlreadyHeld when the blob is found to be held: then `held` has it.
+        `part` are the bytes that are about to be read, None for all; `resumes` tells that the
+        client has what is before them. The fill ends with AlreadyHeld when the blob is found to be
+        held: then `held` has it.
         """
         remote = wanted.view.remote
         if remote is None:
@@ -328,6 +336,7 @@ class Store:
             claim=wanted.claim if remote.keeps else None,
             retries=remote.config.retries,
             part=part,
+            resumes=resumes,
             lane=passage().times,
         )
 

@@ -202,6 +202,17 @@ def block(path, start, length):
         return file.read(length).hex()
 
 
+def stream(path, piece):
+    """Digest of a file that is read as a stream, by HfFileSystem."""
+    from huggingface_hub import HfFileSystem
+
+    seen = hashlib.sha256()
+    with HfFileSystem().open(path, "rb", block_size=0) as file:
+        while data := file.read(piece):
+            seen.update(data)
+    return seen.hexdigest()
+
+
 def glob(pattern):
     """What HfFileSystem finds."""
     from huggingface_hub import HfFileSystem

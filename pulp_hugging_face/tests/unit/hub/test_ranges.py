@@ -35,6 +35,18 @@ def test_a_range_is_clamped_to_the_file(header: str, start: int, stop: int) -> N
     assert parse_range(header, 100) == ByteRange(start, stop, 100)
 
 
+@pytest.mark.parametrize("header", ["bytes=1-", "bytes = 99 -"])
+def test_an_open_range_behind_the_first_byte_resumes(header: str) -> None:
+    asked = parse_range(header, 100)
+    assert asked is not None and asked.resumes
+
+
+@pytest.mark.parametrize("header", ["bytes=0-", "bytes=1-99", "bytes=1-200", "bytes=-99"])
+def test_other_ranges_do_not_resume(header: str) -> None:
+    asked = parse_range(header, 100)
+    assert asked is not None and not asked.resumes
+
+
 @pytest.mark.parametrize(
     "header",
     [

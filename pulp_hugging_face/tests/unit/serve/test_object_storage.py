@@ -2,12 +2,16 @@
 
 import asyncio
 import logging
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from django.conf import settings
 from yarl import URL
 
+from pulp_hugging_face.blobs import tombstone
+from pulp_hugging_face.blobs.manager import FOLDER
 from pulp_hugging_face.hub.headers import content_disposition
 from pulp_hugging_face.store.service import Store
 from pulp_hugging_face.tests.hub import OWNER_TOKEN
@@ -126,6 +130,20 @@ async def test_what_is_small_or_conditional_is_answered_here(shelf: Shelf) -> No
     ):
         status, headers, body = await get(client, url, **conditions)
         assert (status, body, headers["ETag"]) == (206, content[100:], etag)
+
+
+@one_signature
+async def test_a_range_that_is_ignored_is_not_repeated_to_the_storage(shelf: Shelf) -> None:
+    """Who resumes after bad bytes gets the whole (serve/resume.py); the storage would resume."""
+    client, content = await shelf.serve(), shelf.truth("resumed.bin")
+    await shelf.hold(client, "resumed.bin")
+    key = shelf.hub.file("org/stored", "resumed.bin").sha256
+    folder = Path(settings.WORKING_DIRECTORY) / FOLDER / str(shelf.domain.pk)
+    await asyncio.to_thread(tombstone.note, folder, key)
+    agent = "unknown/None; hf_hub/2.4.0"
+    asked = {"Range": f"bytes={10 * MIB}-", "User_Agent": agent}
+    status, _, body = await get(client, url_of("resumed.bin"), **asked)
+    assert (status, body) == (200, content)
 
 
 @one_signature
