@@ -28,7 +28,7 @@ from pulp_hugging_face.hub.errors import (
 
 from .journal import Flag, State
 from .lease import Leases, obtain
-from .partial import SUFFIX, BeingPublished, PartialFile, place_of
+from .partial import SUFFIX, BeingLeft, BeingPublished, PartialFile, place_of
 from .reader import Reader, gone
 from .room import Room
 from .runs import Runs
@@ -191,7 +191,7 @@ class Fill:
         while True:
             try:
                 return await loop.run_in_executor(self._executor, self._open_in, folder)
-            except BeingPublished:
+            except (BeingPublished, BeingLeft):
                 if await keeper.held(self):
                     raise AlreadyHeld from None
                 if time.monotonic() > deadline:
@@ -275,8 +275,14 @@ class Fill:
     def _start_hashing(self, keeper: Keeper) -> None:
         if not self._hashing:
             self._hashing = True
-            assert self._work is not None
-            self._spawn(Verifier(self._work, self, keeper).run)
+            self._spawn(self._verify, keeper)
+
+    async def _verify(self, keeper: Keeper) -> None:
+        assert self._work is not None
+        try:
+            await Verifier(self._work, self, keeper).run()
+        finally:
+            self._hashing = False  # a claim may have come that wants it published after all
 
     def _spawn(self, work: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
         """Do something beside; its failure is the fill's."""
@@ -300,8 +306,10 @@ class Fill:
     async def publish(self, keeper: Keeper, sha256: str) -> None:
         """Hand the verified file over (see Verifier)."""
         assert self._work is not None
+        file = self._work.file
+        await self._work.call(file.require_name)
         self._adopted = set(self.claims)
-        self.published = await keeper.publish(self, self._work.file.path, sha256)
+        self.published = await keeper.publish(self, file.path, sha256)
 
     async def _adopt(self, keeper: Keeper) -> None:
         """Note claims that came too late for the publication, or that another process made."""

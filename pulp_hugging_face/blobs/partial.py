@@ -28,6 +28,10 @@ class BeingPublished(Exception):
     """The file is complete and on its way into the storage, by another process."""
 
 
+class BeingLeft(Exception):
+    """Another process has it alone, which lasts for a moment."""
+
+
 def place_of(scope: str, lane: int) -> str:
     """Return the name of the folder of a domain's fills."""
     return f"{scope}.{lane}" if lane else scope
@@ -69,7 +73,7 @@ class PartialFile:
     # Opening and removing.
 
     def _open_journal(self, path: Path) -> tuple[Journal, bool]:
-        """Raises BeingPublished."""
+        """Raises BeingPublished and BeingLeft."""
         journal = Journal(path, self.layout)
         try:
             alone = journal.try_lock(Lock.ATTACHED)
@@ -79,7 +83,8 @@ class PartialFile:
                 self.path.unlink(missing_ok=True)
                 return self._open_journal(path)
             fresh = self._prepare(journal) if alone else False
-            journal.try_lock(Lock.ATTACHED, shared=True)
+            if not journal.try_lock(Lock.ATTACHED, shared=True):
+                raise BeingLeft
         except BaseException:
             journal.close()
             raise
@@ -142,9 +147,24 @@ class PartialFile:
     def leave(self, *, keep: bool) -> None:
         """Close it; remove the names when nobody else has it open and it is not to be kept."""
         with suppress(FileNotFoundError), locked(self.folder):
-            if self.journal.try_lock(Lock.ATTACHED) and not (keep and self._is_of_use()):
-                self._unlink()
+            try:
+                if self.journal.try_lock(Lock.ATTACHED) and not (keep and self._is_of_use()):
+                    self._unlink()
+            finally:
+                # In here: who opens it next would find it taken, and have no share in it.
+                self.journal.unlock(Lock.ATTACHED)
         self.close()
+
+    def require_name(self) -> None:
+        """
+        Raise OSError if the path names another file: that would be published, unverified.
+
+        That it names none is for the storage to tell.
+        """
+        with locked(self.folder), suppress(FileNotFoundError), self._in_use() as fd:
+            same = os.path.samestat(os.stat(self.path), os.fstat(fd))
+            if not (same and self.journal.is_named()):
+                raise OSError(errno.ESTALE, "the partial file is another one now")
 
     def _is_of_use(self) -> bool:
         journal = self.journal

@@ -75,6 +75,7 @@ class Verifier:
             if not self._is_settled():
                 await self._verify()
         finally:
+            await self._end_of_sync()
             self._journal.unlock(Lock.VERIFY)
 
     def _is_settled(self) -> bool:
@@ -86,6 +87,8 @@ class Verifier:
 
     async def _verify(self) -> None:
         digester = await self._hash()
+        if not digester.matches():
+            await self._end_of_sync()
         if not digester.matches() and self._take_back():
             log.warning("%s: digest mismatch, trying once more", self._work.blob.key)
             digester = await self._hash()
@@ -133,6 +136,7 @@ class Verifier:
                 return False
             self._journal.set(Flag.RETRIED)
             self._journal.forget()
+            self._synced = 0
         finally:
             self._journal.unlock(Lock.RELEASE)
         self._work.kick()
@@ -154,10 +158,17 @@ class Verifier:
             await self._work.call(self._work.file.remove)
         self._journal.set(Flag.STATE, State.VERIFIED)
 
+    async def _end_of_sync(self) -> None:
+        """Wait for a sync under way: it marks segments, which others may have begun anew then."""
+        if self._syncing is not None:
+            await asyncio.wait({self._syncing})
+
     def _sync_on_the_way(self, done: int) -> None:
         if done - self._synced < SYNC_SEGMENTS or not self._fill.claims:
             return
         if self._syncing is None or self._syncing.done():
+            if self._syncing is not None:
+                self._syncing.result()  # the kernel tells of a failing disk only once
             self._synced = done
             self._syncing = asyncio.ensure_future(self._work.call(self._work.file.sync, done))
 

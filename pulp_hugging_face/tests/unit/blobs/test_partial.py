@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from pulp_hugging_face.blobs.journal import Flag, State
-from pulp_hugging_face.blobs.partial import BeingPublished, PartialFile
+from pulp_hugging_face.blobs.journal import Flag, Journal, Lock, State, peek
+from pulp_hugging_face.blobs.partial import BeingLeft, BeingPublished, PartialFile
 from pulp_hugging_face.blobs.segments import Layout
 
 from .sources import MIB, lfs, names, pattern
@@ -153,6 +155,60 @@ def test_a_journal_of_something_else_is_not_believed(tmp_path: Path) -> None:
     (tmp_path / f"{BLOB.key}.part").write_bytes(b"junk")
     file = opened(tmp_path)
     assert file.fresh and file.read(0, 10) == b""
+
+
+class Lingering(PartialFile):
+    """Leaves in two steps, as a process that waits for the processor in between."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, BLOB, LAYOUT)
+        self.leaving, self.go_on = threading.Event(), threading.Event()
+
+    def close(self) -> None:
+        self.leaving.set()
+        assert self.go_on.wait(60)
+        super().close()
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_who_opens_it_while_another_leaves_has_a_share_in_it(tmp_path: Path, keep: bool) -> None:
+    leaving = Lingering(tmp_path)
+    fill_some(leaving)
+    with ThreadPoolExecutor(1) as pool:
+        left = pool.submit(leaving.leave, keep=keep)
+        assert leaving.leaving.wait(60)
+        file = opened(tmp_path)
+        leaving.go_on.set()
+        left.result()
+    assert peek(file.journal.path).in_use
+    opened(tmp_path).leave(keep=False)
+    assert len(names(tmp_path)) == 2 and file.journal.is_named(), "it is not the last one's"
+
+
+def test_a_file_that_somebody_has_alone_is_not_shared_yet(tmp_path: Path) -> None:
+    opened(tmp_path).close()
+    other = Journal(tmp_path / f"{BLOB.key}.journal", LAYOUT)
+    assert other.try_lock(Lock.ATTACHED)
+    with pytest.raises(BeingLeft):
+        opened(tmp_path)
+    other.close()
+    opened(tmp_path).leave(keep=False)
+    assert names(tmp_path) == []
+
+
+def test_a_file_whose_name_is_another_s_is_not_to_be_published(tmp_path: Path) -> None:
+    mine = opened(tmp_path)
+    mine.require_name()
+    mine.remove()
+    mine.require_name()  # it is for the storage to miss it
+    other = opened(tmp_path)
+    with pytest.raises(OSError, match="another"):
+        mine.require_name()
+    other.require_name()
+    other.path.rename(tmp_path / "elsewhere")
+    other.path.touch()
+    with pytest.raises(OSError, match="another"):
+        other.require_name()
 
 
 RACE = """
