@@ -243,7 +243,9 @@ class Fill:
     async def _lease(self, work: Work, keeper: Keeper) -> None:
         assert self._runs is not None
         if not await obtain(work, self, self._leases, keeper, self._runs.permit):
-            raise AlreadyHeld
+            if not work.released:
+                raise AlreadyHeld
+            self._runs.permit()  # who is in the middle of an answer cannot be sent elsewhere
 
     async def _pause(self, work: Work, look: float | None) -> None:
         timeout = look

@@ -9,7 +9,9 @@ import pytest
 
 from pulp_hugging_face.blobs import lease
 from pulp_hugging_face.blobs.fill import AlreadyHeld
-from pulp_hugging_face.blobs.manager import FillManager
+from pulp_hugging_face.blobs.journal import Flag
+from pulp_hugging_face.blobs.manager import FOLDER, FillManager
+from pulp_hugging_face.blobs.partial import PartialFile
 from pulp_hugging_face.blobs.segments import PARALLEL_ABOVE
 from pulp_hugging_face.hub.digests import BlobId
 
@@ -45,7 +47,7 @@ def leases() -> OneAtATime:
 async def host(
     folder: Path, publisher: Publisher, leases: OneAtATime
 ) -> AsyncIterator[FillManager]:
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     manager = FillManager(folder, publisher, leases=leases)
     await manager.open()
     try:
@@ -127,3 +129,32 @@ async def test_ranges_need_no_lease(
         part = (MIB * 40, MIB * 40 + 10)
         fill = one.start("domain", BLOB, FakeSource.of(CONTENT), claim="a", part=part)
         assert await read_all(fill, *part) == CONTENT[slice(*part)]
+
+
+async def test_a_reader_in_the_middle_is_not_broken_by_the_other_hosts_publication(
+    tmp_path: Path, publisher: Publisher, leases: OneAtATime
+) -> None:
+    """It reads what an earlier download has left here, and cannot be sent elsewhere any more."""
+    here, go_on = 10 * MIB, asyncio.Event()
+    file = PartialFile(tmp_path / "b" / FOLDER / "d", BLOB)
+    file.journal.set(Flag.KEEP)
+    file.store(0, CONTENT[:here], 0, 10)
+    file.leave(keep=True)
+    async with (
+        host(tmp_path / "a", publisher, leases) as a,
+        host(tmp_path / "b", publisher, leases) as b,
+    ):
+        one = a.start("d", BLOB, FakeSource.of(CONTENT, Attempt(hold=go_on)), claim="a")
+        while not leases.holder.locked():
+            await asyncio.sleep(0.001)
+        other = b.start("d", BLOB, FakeSource.of(CONTENT), claim="b")
+        data = b""
+        with other.reader(0, BLOB.size) as reader:
+            async for piece in reader.pieces():
+                data += piece
+                if len(data) == here:
+                    go_on.set()
+                    await one.ended()
+        assert data == CONTENT
+        await other.ended()
+        assert one.published and other.published
