@@ -8,9 +8,9 @@ threads of our own, never in the one thread that pulpcore shares between all its
 import asyncio
 import contextvars
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
 import psycopg
@@ -19,6 +19,8 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from pulpcore.plugin.models import Domain
 from pulpcore.plugin.util import set_domain
+
+from .locks import AdvisoryLocks
 
 T = TypeVar("T")
 Row = dict[str, Any]
@@ -29,7 +31,6 @@ _THREADS = 4
 # Seconds in which a domain's row is not read again.
 _DOMAIN_TRUST = 2.0
 _domains: dict[str, tuple[Domain, float]] = {}
-_LOCK_MASK = (1 << 64) - 1
 # What Django adds for its own connections and psycopg's plain connections do not take or need.
 _NOT_OURS = {"cursor_factory", "context", "prepare_threshold"}
 
@@ -52,6 +53,7 @@ class Database:
             name="hugging_face",
         )
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="hf-orm")
+        self._locks = AdvisoryLocks(connection_parameters())
 
     async def open(self) -> None:
         """Start connecting; an unreachable database shows at the first query."""
@@ -59,6 +61,7 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections."""
+        await self._locks.close()
         await self._pool.close()
         self._executor.shutdown(wait=False)
 
@@ -80,19 +83,13 @@ class Database:
         rows = await self.fetch(query, parameters)
         return rows[0] if rows else None
 
-    @asynccontextmanager
-    async def advisory_lock(self, key: int) -> AsyncIterator[bool]:
+    def advisory_lock(self, key: int) -> AbstractAsyncContextManager[bool]:
         """
         Yield whether this is the only holder of a lock, over all processes of the database.
 
-        The lock has a connection of its own and is gone when the process dies.
+        The lock is gone when the process dies. Raises psycopg.Error.
         """
-        parameters = {**connection_parameters(), "autocommit": True}
-        async with await psycopg.AsyncConnection.connect(**parameters) as connection:
-            signed = (key & _LOCK_MASK) - (1 << 63)
-            cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", (signed,))
-            row = await cursor.fetchone()
-            yield bool(row and row[0])
+        return self._locks.attempt(key)
 
     async def call(self, function: Callable[..., T], *args: Any, domain: str | None = None) -> T:
         """

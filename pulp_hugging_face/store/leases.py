@@ -13,7 +13,7 @@ log = logging.getLogger("pulp_hugging_face.store")
 
 
 class DatabaseLeases:
-    """Advisory locks, each with a connection of its own: a host that dies gives them back."""
+    """Advisory locks: a host that dies, or loses its connection, gives them back."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

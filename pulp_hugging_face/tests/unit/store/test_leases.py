@@ -59,3 +59,25 @@ async def test_a_file_is_fetched_by_one_of_two_hosts(database: Database, tmp_pat
     assert sources[1].opened == [] and len(publisher.calls) == 1
     for host in hosts:
         await host.close()
+
+
+async def test_many_files_under_way_take_one_connection(database: Database, tmp_path: Path) -> None:
+    count = "SELECT count(*) AS count FROM pg_stat_activity WHERE backend_type = 'client backend'"
+
+    async def connections() -> int:
+        row = await database.fetch_one(count)
+        assert row is not None
+        return int(row["count"])
+
+    before, content, never = await connections(), bytes(PARALLEL_ABOVE + MIB), asyncio.Event()
+    publisher = Publisher(tmp_path / "kept")
+    manager = FillManager(tmp_path, publisher, leases=DatabaseLeases(database))
+    await manager.open()
+    sources = [FakeSource.of(content, Attempt(hold=never)) for _ in range(20)]
+    for number, source in enumerate(sources):
+        manager.start("domain", BlobId(f"{number:064x}", len(content)), source, claim="a")
+    async with asyncio.timeout(60):
+        while not all(source.opened for source in sources):
+            await asyncio.sleep(0.01)
+    assert await connections() < before + 10  # its own, and some of the pool
+    await manager.close()
