@@ -12,9 +12,10 @@ import asyncio
 import errno
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Executor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +27,20 @@ from pulp_hugging_face.hub.errors import (
     UpstreamUnavailable,
 )
 
+from .admission import Parts
 from .journal import Flag, State
 from .lease import Leases, obtain
 from .partial import SUFFIX, BeingLeft, BeingPublished, PartialFile, place_of
 from .reader import Reader, gone
-from .room import Room
+from .room import Room, Target
 from .runs import Runs
 from .segments import PARALLEL_ABOVE, Appetite, Layout, is_rest
 from .source import Source
 from .verify import Keeper, Verifier, mismatch
 from .work import Work
+
+# Where a fill's file is to be kept, if that is a folder of this machine.
+TargetOf = Callable[["Fill"], Awaitable[Path | None]]
 
 log = logging.getLogger("pulp_hugging_face.blobs")
 
@@ -74,6 +79,7 @@ class Fill:
         retries: int,
         leases: Leases,
         lane: int = 0,
+        target_of: TargetOf | None = None,
     ) -> None:
         self.scope = scope
         self.place = place_of(scope, lane)  # what tells it from other fills
@@ -87,6 +93,8 @@ class Fill:
         self._executor = executor
         self._retries = retries
         self._leases = leases
+        self._target_of = target_of
+        self._parts = Parts(room)
         self._appetite = Appetite(Layout.of(blob.size))
         self._need = 0  # bytes asked for, before the file is open
         self._has_room = False  # for the whole: that was looked at
@@ -188,9 +196,10 @@ class Fill:
     async def _open_file(self, keeper: Keeper) -> PartialFile:
         loop, folder = asyncio.get_running_loop(), self._room.folder / self.place
         deadline = time.monotonic() + _PUBLISHING_PATIENCE
+        target = await self._target() if self.whole else None
         while True:
             try:
-                return await loop.run_in_executor(self._executor, self._open_in, folder)
+                return await loop.run_in_executor(self._executor, self._open_in, folder, target)
             except (BeingPublished, BeingLeft):
                 if await keeper.held(self):
                     raise AlreadyHeld from None
@@ -199,13 +208,29 @@ class Fill:
                     raise UpstreamUnavailable(message, retry_after=1) from None
                 await asyncio.sleep(_LONGEST_LOOK)
 
-    def _open_in(self, folder: Path) -> PartialFile:
+    def _open_in(self, folder: Path, target: Target | None) -> PartialFile:
         """Open the file; a new one only if there is room for what is wanted of it. Blocking."""
         path = folder / (self.blob.key + SUFFIX)
-        if not path.exists():
-            self._has_room = self.whole
-            self._room.require(path, self._needed(0))
-        return PartialFile(folder, self.blob)
+        if path.exists():
+            return self._room.watch(PartialFile(folder, self.blob))
+        self._has_room = self.whole
+        return self._room.admit(path, self._needed(0), lambda: self._create(folder), target)
+
+    def _create(self, folder: Path) -> PartialFile:
+        file = self._room.watch(PartialFile(folder, self.blob))
+        if self._has_room:
+            file.journal.set(Flag.WHOLE)
+        return file
+
+    async def _target(self) -> Target | None:
+        """Return where it is to be kept, if that is known to be a folder of this machine."""
+        folder = await self._target_of(self) if self.claims and self._target_of else None
+        return Target(folder, self.blob.size) if folder else None
+
+    async def admit(self, work: Work, start: int, stop: int) -> None:
+        """Make room for a range, unless there is for the whole. Raises StorageFull."""
+        if not self.whole and not self.done:
+            await self._parts.admit(work, start, stop)
 
     def _needed(self, present: int) -> int:
         return self.blob.size - present if self.whole else min(self._need, self.blob.size)
@@ -230,8 +255,9 @@ class Fill:
 
     async def _begin_whole(self, work: Work, keeper: Keeper) -> None:
         if not self._has_room:
-            need = self._needed(work.journal.present_bytes())
-            await work.call(self._room.require, work.file.path, need)
+            need, target = self._needed(work.journal.present_bytes()), await self._target()
+            grant = partial(work.journal.set, Flag.WHOLE)
+            await work.call(self._room.admit, work.file.path, need, grant, target)
         work.journal.set(Flag.WHOLE)
         work.whole = True
         assert self._runs is not None

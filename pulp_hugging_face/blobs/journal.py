@@ -21,6 +21,7 @@ _MAGIC = b"HFFILL\x01\n"
 _HEADER = struct.Struct("<8sQQ16s8B")
 _MARKS = 128  # where the marks begin
 _FLAGS = 40  # where the single bytes begin
+_PROMISED, _PROMISED_AT = struct.Struct("<Q"), 48
 _LOCKS = 1 << 40  # where the locked positions begin: they need not exist
 _SEGMENTS = _LOCKS + 4096
 _FLOCK = struct.Struct("hhqqi0q")
@@ -83,6 +84,7 @@ class Peek:
     in_use: bool
     used: float
     empty: bool = True
+    promised: int = 0
 
 
 def peek(path: Path) -> Peek:
@@ -92,12 +94,14 @@ def peek(path: Path) -> Peek:
         found = _conflict(file.fileno(), _LOCKS + Lock.ATTACHED, 1)
         status = os.fstat(file.fileno())
         marks = os.pread(file.fileno(), status.st_size, _MARKS)
+        promised = os.pread(file.fileno(), _PROMISED.size, _PROMISED_AT).ljust(8, b"\0")
         used = status.st_mtime
     if len(head) < _HEADER.size:
         return Peek(0, False, found is not None, used)
     _, size, *_ = _HEADER.unpack(head)
     empty = not marks.strip(ABSENT)
-    return Peek(size, bool(head[_FLAGS + Flag.WHOLE]), found is not None, used, empty)
+    whole = bool(head[_FLAGS + Flag.WHOLE])
+    return Peek(size, whole, found is not None, used, empty, *_PROMISED.unpack(promised))
 
 
 def _conflict(fd: int, start: int, length: int) -> tuple[int, int] | None:
@@ -146,6 +150,7 @@ class Journal:
             os.pwrite(self._fd, boot_id(), 24)
         self.set(Flag.LEASE, 0)
         self.set(Flag.WHOLE, 0)
+        os.pwrite(self._fd, bytes(_PROMISED.size), _PROMISED_AT)
         self.set(Flag.STATE, State.FILLING)
         os.utime(self._fd)
 
@@ -220,6 +225,12 @@ class Journal:
     def set(self, flag: Flag, value: int = 1) -> None:
         """Write a byte of the header."""
         os.pwrite(self._fd, bytes([value]), _FLAGS + flag)
+
+    def promise(self, count: int, allocated: int) -> None:
+        """Note that ranges will bring `count` bytes besides those `allocated` and promised."""
+        (before,) = _PROMISED.unpack_from(self._view, _PROMISED_AT)
+        total = min(max(before, allocated) + count, self.layout.size)
+        os.pwrite(self._fd, _PROMISED.pack(total), _PROMISED_AT)
 
     @property
     def state(self) -> State:

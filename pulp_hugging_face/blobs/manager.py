@@ -9,7 +9,7 @@ from pathlib import Path
 from pulp_hugging_face.hub.digests import BlobId
 
 from . import tombstone
-from .fill import Fill
+from .fill import Fill, TargetOf
 from .lease import Leases, NoLeases
 from .partial import place_of
 from .room import Limits, Room
@@ -41,10 +41,12 @@ class FillManager:
         *,
         limits: Limits | None = None,
         leases: Leases | None = None,
+        target_of: TargetOf | None = None,
     ) -> None:
         self._room = Room(working_directory / FOLDER, limits or Limits())
         self._keeper = keeper
         self._leases = leases or NoLeases()
+        self._target_of = target_of
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="hf-fill")
         self._fills: dict[tuple[str, str, int], Fill] = {}
         self._tasks: dict[asyncio.Task[None], Fill] = {}
@@ -119,6 +121,7 @@ class FillManager:
             retries=retries,
             leases=self._leases,
             lane=lane,
+            target_of=self._target_of,
         )
         self._fills[scope, blob.key, lane] = fill
         task = asyncio.create_task(fill.run(self._keeper), name=f"fill {blob.key}")

@@ -226,6 +226,21 @@ class PartialFile:
         with self._in_use() as fd:
             return os.pread(fd, count, offset)
 
+    def allocated(self) -> int:
+        """Return the bytes it takes on the disk; 0 when it is closed."""
+        return self._blocks(nameless=False)
+
+    def nameless_bytes(self) -> int:
+        """Return the same if it has no name, and so is in no folder any more; else 0."""
+        return self._blocks(nameless=True)
+
+    def _blocks(self, *, nameless: bool) -> int:
+        with suppress(OSError), self._in_use() as fd:
+            status = os.fstat(fd)
+            if not nameless or status.st_nlink == 0:
+                return status.st_blocks * 512
+        return 0
+
     def sync(self, done: int) -> None:
         """Make the content durable, and note it of the segments before `done`."""
         with self._in_use() as fd:

@@ -110,6 +110,7 @@ class Reader:
         if self._work is None:
             work = await self._fill.opened()
             self._sealed = self._is_sealed(work)
+            await self._fill.admit(work, self._start, self.stop)
             self._work = work
         return self._work
 

@@ -6,15 +6,20 @@ import os
 import shutil
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+from weakref import WeakSet
 
 from pulp_hugging_face.hub.errors import StorageFull
 
 from .journal import SUFFIX as JOURNAL
 from .journal import peek
-from .partial import SUFFIX, locked
+from .partial import SUFFIX, PartialFile, locked
+
+T = TypeVar("T")
 
 log = logging.getLogger("pulp_hugging_face.blobs")
 
@@ -49,16 +54,42 @@ class Room:
         self.folder = folder
         self._limits = limits
         self._lock = threading.Lock()
+        self._files: WeakSet[PartialFile] = WeakSet()
         self._spare = 0
         self._until = 0.0
 
-    def require(self, own: Path, need: int) -> None:
-        """Make room for `need` more bytes of the file `own`. Raises StorageFull. Blocking."""
+    def admit(
+        self, own: Path, need: int, grant: Callable[[], T], target: "Target | None" = None
+    ) -> T:
+        """
+        Make room for `need` more bytes of the file `own`, and return what `grant` does.
+
+        `grant` notes in the journal what is to come. Nobody else is let in before that, in no
+        process: they would be promised the same room. Raises StorageFull. Blocking.
+        """
         if need <= _SMALL and self._take(need):
-            return
-        left = require_room(self.folder, own, need, self._limits)
+            return grant()
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with locked(self.folder):
+            if target is not None:
+                require_target(self.folder, own, target)
+            left = require_room(self.folder, own, need, self._limits, self._nameless())
+            granted = grant()
         with self._lock:
             self._spare, self._until = left // _SHARE, time.monotonic() + _TRUST
+        return granted
+
+    def watch(self, file: PartialFile) -> PartialFile:
+        """Count a file also when it has no name any more, as long as it is open here."""
+        with self._lock:
+            self._files.add(file)
+        return file
+
+    def _nameless(self) -> int:
+        """Return the bytes of files that were copied into the storage, and are still read here."""
+        with self._lock:
+            files = list(self._files)
+        return sum(file.nameless_bytes() for file in files)
 
     def _take(self, need: int) -> bool:
         with self._lock:
@@ -74,6 +105,14 @@ class Room:
 
 
 @dataclass(frozen=True)
+class Target:
+    """Where a complete file of some size is to be kept: a folder of this machine."""
+
+    folder: Path
+    size: int
+
+
+@dataclass(frozen=True)
 class Leftover:
     """A partial file as it lies there; `pending` bytes of it are still to come."""
 
@@ -82,45 +121,103 @@ class Leftover:
     pending: int
     used: float
     idle: bool
+    size: int = 0
+    whole: bool = False
 
 
-def require_room(folder: Path, own: Path, need: int, limits: Limits) -> int:
+def require_room(folder: Path, own: Path, need: int, limits: Limits, nameless: int = 0) -> int:
     """
     Make room for `need` more bytes of the file `own`, of idle files if it must be.
 
-    Returns how many bytes there is room for besides. Raises StorageFull, with the numbers, when
-    that is not enough. Blocking.
+    `nameless` bytes are taken by files that are not in the folder any more. Returns how many bytes
+    there is room for besides. Raises StorageFull, with the numbers, when that is not enough.
+    Blocking.
     """
-    others = [leftover for leftover in survey(folder) if leftover.part != own]
-    for idle in sorted((one for one in others if one.idle), key=lambda one: one.used):
-        try:
-            return _left(folder, own, need, others, limits)
-        except StorageFull:
-            if remove_idle(idle.part):
-                log.info("Removed %d bytes of an idle download to make room", idle.bytes)
-                others.remove(idle)
-    return _left(folder, own, need, others, limits)
+    found = survey(folder)
+    for one in found:
+        if one.part == own:  # ranges of it that were let in before are still to come, too
+            need = max(need, min(need + one.pending, one.size - one.bytes))
+    others = [one for one in found if one.part != own]
+    idle = sorted((one for one in others if one.idle), key=lambda one: one.used)
+    try:
+        return _left(folder, own, need, others, limits, nameless)
+    except StorageFull:
+        if not _would_fit(folder, own, need, others, limits, nameless):
+            raise  # and nobody's download is lost for nothing
+    for one in idle:
+        if remove_idle(one.part):
+            log.info("Removed %d bytes of an idle download to make room", one.bytes)
+            others.remove(one)
+            with suppress(StorageFull):
+                return _left(folder, own, need, others, limits, nameless)
+    return _left(folder, own, need, others, limits, nameless)
 
 
-def _left(folder: Path, own: Path, need: int, others: list[Leftover], limits: Limits) -> int:
+def _would_fit(
+    folder: Path, own: Path, need: int, others: list[Leftover], limits: Limits, nameless: int
+) -> bool:
+    """Tell whether there is room once all idle files have made way."""
+    busy = [one for one in others if not one.idle]
+    freed = sum(one.bytes for one in others if one.idle)
+    try:
+        _left(folder, own, need, busy, limits, nameless, freed)
+    except StorageFull:
+        return False
+    return True
+
+
+def _left(
+    folder: Path,
+    own: Path,
+    need: int,
+    others: list[Leftover],
+    limits: Limits,
+    nameless: int,
+    freed: int = 0,
+) -> int:
     """Return the bytes that are free besides. Raises StorageFull when there are too few."""
     pending = sum(one.pending for one in others)
-    free = shutil.disk_usage(folder).free
+    free = shutil.disk_usage(folder).free + freed
     if free < need + pending + RESERVE:
-        promised = f" and {pending} of them are promised to other downloads" if pending else ""
         raise StorageFull(
-            f"The file needs {need} bytes, but only {free} bytes of disk are free{promised}."
+            f"The file needs {need} bytes, but only {free} bytes of disk are free"
+            f"{_promised(pending)}."
         )
     left = free - need - pending - RESERVE
     if limits.quota is None:
         return left
-    used = _allocated(own) + pending + sum(one.bytes for one in others)
+    used = _allocated(own) + pending + sum(one.bytes for one in others) + nameless
     if used + need > limits.quota:
         raise StorageFull(
             f"The file needs {need} bytes, but {used} of the {limits.quota} bytes "
             "that downloads may take are in use."
         )
     return min(left, limits.quota - used - need)
+
+
+def _promised(pending: int) -> str:
+    return f" and {pending} of them are promised to other downloads" if pending else ""
+
+
+def require_target(folder: Path, own: Path, target: Target) -> None:
+    """
+    Raise StorageFull unless there is room for the complete file `own` where it will be copied.
+
+    On the same file system nothing is copied. Blocking.
+    """
+    place = target.folder
+    while not place.exists():
+        place = place.parent
+    if place.stat().st_dev == folder.stat().st_dev:
+        return
+    coming = [one for one in survey(folder) if one.part != own and one.whole and not one.idle]
+    pending = sum(one.size for one in coming)
+    free = shutil.disk_usage(place).free
+    if free < target.size + pending + RESERVE:
+        raise StorageFull(
+            f"The file needs {target.size} bytes, but only {free} bytes are free where files are "
+            f"kept{_promised(pending)}."
+        )
 
 
 def survey(folder: Path) -> list[Leftover]:
@@ -138,8 +235,10 @@ def _look(part: Path) -> Leftover:
         seen = peek(part.with_suffix(JOURNAL))
     except FileNotFoundError:  # just being made, or left by a death between two system calls
         return Leftover(part, allocated, 0, part.stat().st_mtime, idle=True)
-    pending = max(0, seen.size - allocated) if seen.in_use and seen.whole else 0
-    return Leftover(part, allocated, pending, seen.used, idle=not seen.in_use)
+    coming = seen.size if seen.whole else min(seen.promised, seen.size)
+    pending = max(0, coming - allocated) if seen.in_use else 0
+    idle = not seen.in_use
+    return Leftover(part, allocated, pending, seen.used, idle, seen.size, seen.whole)
 
 
 def _allocated(path: Path) -> int:
@@ -171,9 +270,10 @@ def clean(folder: Path, limits: Limits) -> int:
     """
     Remove partial files nobody has used for long; return their bytes. Blocking.
 
-    Of several processes that come at the same time, one does it.
+    Of several processes that come at the same time, one does it. The lock is on the folder above:
+    that on the folder itself would keep downloads waiting.
     """
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    fd = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return _clean(folder, time.time() - limits.max_age)

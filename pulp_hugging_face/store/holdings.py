@@ -16,6 +16,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, IntegrityError, transaction
 from pulpcore.plugin.models import Artifact, ContentArtifact, RemoteArtifact
+from pulpcore.plugin.util import get_domain
 
 from pulp_hugging_face.app.models import Blob, Commit, HuggingFaceRemote
 from pulp_hugging_face.blobs.fill import Fill
@@ -23,7 +24,7 @@ from pulp_hugging_face.hub.digests import BlobId
 
 from .db import Database
 from .lru import Lru
-from .objects import reason_of, storage_errors
+from .objects import local_path, reason_of, storage_errors
 from .publish import Publisher, Stored, record
 
 log = logging.getLogger("pulp_hugging_face.store")
@@ -33,6 +34,8 @@ TRUST = 1.0
 _REMEMBERED = 20_000
 _FLUSH_INTERVAL = 1.0
 _USED_INTERVAL = 60.0
+# Whether there is room where files of up to this size are kept is not asked before.
+_SMALL = 4 * 1024 * 1024
 _BLOB = Blob._meta.db_table
 _FIND = f"""
     SELECT b.pulp_id, b.artifact_id, a.file, ca.pulp_id AS claim
@@ -133,6 +136,12 @@ class Holdings:
             log.error("%s was served, but the storage did not take it: %s", fill.blob.key, why)
             return False
         return True
+
+    async def folder_of(self, fill: Fill) -> Path | None:
+        """Return the folder of this machine into which a large file is to get, or None."""
+        if fill.blob.size <= _SMALL:
+            return None
+        return await self._database.call(_folder, domain=next(iter(fill.claims)).domain)
 
     async def held(self, fill: Fill) -> bool:
         """Tell whether a fill's blob is held (blobs.Keeper)."""
@@ -259,6 +268,11 @@ def _write_remote_artifacts(held: dict[Claim, Artifact]) -> None:
         if claim.remote in remotes
     ]
     RemoteArtifact.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _folder() -> Path | None:
+    path = local_path(get_domain().get_storage(), "")
+    return None if path is None else Path(path)
 
 
 def _drop(blob: UUID) -> None:

@@ -95,6 +95,7 @@ class Store:
                 settings.HUGGING_FACE_FILL_QUOTA_BYTES, settings.HUGGING_FACE_FILL_MAX_AGE
             ),
             leases=DatabaseLeases(self.database),
+            target_of=self._holdings.folder_of,
         )
         self._resolver = Resolver(
             self._commits,
