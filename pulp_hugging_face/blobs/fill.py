@@ -86,6 +86,7 @@ class Fill:
         self.blob = blob
         self.claims: set[Any] = set()
         self.published = False
+        self.in_vain = False  # could not be kept: the file stays, so that it need not come again
         self.done = False
         self.whole = False
         self._source = source
@@ -152,6 +153,15 @@ class Fill:
         return self._work is not None and self._work.journal.state is State.MATCHED
 
     @property
+    def needs_no_keeping(self) -> bool:
+        """Tell whether nothing is to be done by this process once it is verified."""
+        return self.in_vain or not self.claims
+
+    def is_at(self, path: Path) -> bool:
+        """Tell whether a path names the file. Blocking."""
+        return self._work is not None and self._work.file.is_at(path)
+
+    @property
     def position(self) -> int:
         """Return how many bytes have arrived from the beginning."""
         return self._work.position() if self._work is not None else 0
@@ -181,7 +191,7 @@ class Fill:
     async def _open(self, keeper: Keeper) -> None:
         file = await self._open_file(keeper)
         self._work = Work(self.blob, file, self._executor, self._retries)
-        if file.fresh and await keeper.held(self):
+        if file.fresh and (await keeper.held(self) or await keeper.recover(self)):
             raise AlreadyHeld
         if self.claims:
             file.journal.set(Flag.KEEP)
@@ -297,7 +307,7 @@ class Fill:
             self._start_hashing(keeper)
         else:
             return False
-        settled = journal.get(Flag.PUBLISHED) or not self.claims
+        settled = journal.get(Flag.PUBLISHED) or self.needs_no_keeping
         return journal.state is State.VERIFIED and bool(settled)
 
     def _start_hashing(self, keeper: Keeper) -> None:
@@ -338,10 +348,11 @@ class Fill:
         await self._work.call(file.require_name)
         self._adopted = set(self.claims)
         self.published = await keeper.publish(self, file.path, sha256)
+        self.in_vain = not self.published
 
     async def _adopt(self, keeper: Keeper) -> None:
         """Note claims that came too late for the publication, or that another process made."""
-        while self.claims - self._adopted:
+        while self.claims - self._adopted and not self.in_vain:
             self._adopted = set(self.claims)
             await keeper.adopt(self)
             self.published = True

@@ -7,10 +7,11 @@ Within a host the journal's locks do; this is asked once per host and large file
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from pulp_hugging_face.hub.digests import BlobId
+from pulp_hugging_face.hub.errors import DatabaseUnavailable
 
 from .journal import Flag, Lock
 from .verify import POLL, Keeper
@@ -69,7 +70,7 @@ async def _speak_for_host(
     while True:
         async with leases.attempt(fill.place, fill.blob) as mine:
             # With the lease in hand: its last holder published before it gave it back.
-            if await keeper.held(fill):
+            if await _is_held(keeper, fill):
                 return False
             if mine or time.monotonic() > deadline:
                 work.journal.set(Flag.LEASE)
@@ -79,3 +80,9 @@ async def _speak_for_host(
         if work.journal.get(Flag.LEASE):
             return True
         await asyncio.sleep(_LOOK)
+
+
+async def _is_held(keeper: Keeper, fill: "Fill") -> bool:
+    with suppress(DatabaseUnavailable):  # without a database the file may come twice
+        return await keeper.held(fill)
+    return False

@@ -226,6 +226,12 @@ class PartialFile:
         with self._in_use() as fd:
             return os.pread(fd, count, offset)
 
+    def is_at(self, path: Path) -> bool:
+        """Tell whether a path names this very file."""
+        with suppress(OSError), self._in_use() as fd:
+            return os.path.samestat(path.stat(), os.fstat(fd))
+        return False
+
     def allocated(self) -> int:
         """Return the bytes it takes on the disk; 0 when it is closed."""
         return self._blocks(nameless=False)

@@ -40,6 +40,10 @@ class Keeper(Protocol):
         """Tell whether the fill's blob is held."""
         ...
 
+    async def recover(self, fill: "Fill") -> bool:
+        """Hold the fill's blob by bytes that are there already; tell whether they are."""
+        ...
+
 
 def mismatch(blob: BlobId) -> UpstreamInvalid:
     """Return the error of bytes that are not what they should be."""
@@ -82,7 +86,7 @@ class Verifier:
         state = self._journal.state
         if state is State.BAD:
             raise mismatch(self._work.blob)
-        kept = self._journal.get(Flag.PUBLISHED) or not self._fill.claims
+        kept = self._journal.get(Flag.PUBLISHED) or self._fill.needs_no_keeping
         return state is State.VERIFIED and bool(kept)
 
     async def _verify(self) -> None:
@@ -154,8 +158,9 @@ class Verifier:
             except Exception:
                 await self._work.call(self._work.file.remove)
                 raise
-            self._journal.set(Flag.PUBLISHED)  # or in vain: nobody is to try again
-            await self._work.call(self._work.file.remove)
+            if not self._fill.in_vain:
+                self._journal.set(Flag.PUBLISHED)
+                await self._work.call(self._work.file.remove)
         self._journal.set(Flag.STATE, State.VERIFIED)
 
     async def _end_of_sync(self) -> None:

@@ -8,21 +8,23 @@ ContentArtifact, which protects the bytes from clean-up and lets pulpcore's own 
 import asyncio
 import logging
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import IntegrityError, transaction
 from pulpcore.plugin.models import Artifact, ContentArtifact, RemoteArtifact
 from pulpcore.plugin.util import get_domain
 
 from pulp_hugging_face.app.models import Blob, Commit, HuggingFaceRemote
 from pulp_hugging_face.blobs.fill import Fill
 from pulp_hugging_face.hub.digests import BlobId
+from pulp_hugging_face.hub.errors import database_unavailable
 
-from .db import Database
+from .db import DATABASE_ERRORS, Database
 from .lru import Lru
 from .objects import local_path, reason_of, storage_errors
 from .publish import Publisher, Stored, record
@@ -127,8 +129,8 @@ class Holdings:
         claims: list[Claim] = sorted(fill.claims, key=lambda claim: claim.relative_path)
         domain = claims[0].domain
         try:
-            await self._publisher.publish(path, fill.blob, sha256, domain, claims)
-        except DatabaseError:
+            await self._publisher.publish(path, fill.blob, sha256, domain, claims, fill.is_at)
+        except DATABASE_ERRORS:
             log.exception("%s was served, but could not be kept", fill.blob.key)
             return False
         except storage_errors() as error:
@@ -141,22 +143,44 @@ class Holdings:
         """Return the folder of this machine into which a large file is to get, or None."""
         if fill.blob.size <= _SMALL:
             return None
-        return await self._database.call(_folder, domain=next(iter(fill.claims)).domain)
+        with suppress(*DATABASE_ERRORS):  # what depends on it tells so
+            return await self._database.call(_folder, domain=next(iter(fill.claims)).domain)
+        return None
 
     async def held(self, fill: Fill) -> bool:
-        """Tell whether a fill's blob is held (blobs.Keeper)."""
-        return await self._artifact_of(fill) is not None
+        """Tell whether a fill's blob is held (blobs.Keeper). Raises DatabaseUnavailable."""
+        with _or_unavailable():
+            return await self._artifact_of(fill) is not None
+
+    async def recover(self, fill: Fill) -> bool:
+        """
+        Hold a fill's blob by bytes that are in the storage already; tell whether they are
+        (blobs.Keeper). Raises DatabaseUnavailable.
+        """
+        claims: list[Claim] = sorted(fill.claims, key=lambda claim: claim.relative_path)
+        if not claims or not fill.blob.is_sha256:
+            return False
+        try:
+            with _or_unavailable():
+                found = await self._publisher.recover(
+                    fill.blob, claims[0].domain, claims, reading=fill.whole
+                )
+        except storage_errors() as error:
+            log.warning("%s was not looked for: %s", fill.blob.key, reason_of(error))
+            return False
+        if found:
+            log.info("%s was in the storage already", fill.blob.key)
+        return found
 
     async def adopt(self, fill: Fill) -> None:
         """Write down a fill's claims on a blob that somebody else published (blobs.Keeper)."""
-        artifact = await self._artifact_of(fill)
-        if artifact is None:  # it could not be kept
-            return
-        claims = dict.fromkeys(fill.claims, artifact)
         domain = next(iter(fill.claims)).domain
         try:
-            await self._database.call(write_claims, claims, domain=domain)
-        except DatabaseError:
+            artifact = await self._artifact_of(fill)
+            if artifact is not None:  # it could be kept
+                claims = dict.fromkeys(fill.claims, artifact)
+                await self._database.call(write_claims, claims, domain=domain)
+        except DATABASE_ERRORS:
             log.exception("%s was served, but not noted as held", fill.blob.key)
 
     async def _artifact_of(self, fill: Fill) -> UUID | None:
@@ -201,6 +225,15 @@ class Holdings:
         used, self._used = self._used, set()
         if used:
             await self._database.call(_touch, used)
+
+
+@contextmanager
+def _or_unavailable() -> Iterator[None]:
+    try:
+        yield
+    except DATABASE_ERRORS as error:
+        log.warning("The database is not available: %s", type(error).__name__)
+        raise database_unavailable() from error
 
 
 def write_down(batch: list[tuple[Stored, BlobId, list[Claim]]]) -> None:

@@ -8,6 +8,7 @@ which the next publication of the same bytes overwrites.
 
 import asyncio
 import errno
+import logging
 import os
 import threading
 from collections.abc import Callable, Hashable, Sequence
@@ -19,7 +20,7 @@ from uuid import UUID
 
 from django.core.files import File
 from django.core.files.storage import Storage
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from pulpcore.plugin import pulp_hashlib
 from pulpcore.plugin.models import Artifact, Domain
 from pulpcore.plugin.util import get_domain
@@ -31,12 +32,18 @@ from .db import Database
 from .objects import CHUNK, local_path
 from .together import Together
 
+log = logging.getLogger("pulp_hugging_face.store")
+
 T = TypeVar("T")
+Row = tuple["Stored", BlobId, Any]
 
 # Uploads at one time, and how many of them may be large ones, so that small files do not wait for
 # those. boto3 holds about 100 MiB for each.
 _THREADS = 4
 _LARGE, _LARGE_AT_ONCE = 64 * CHUNK, 2
+# What is in its place already is written down again after so many seconds, while the database is
+# away: a restart of it takes some.
+_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,11 @@ class _Item:
     note: Any
 
 
+def nowhere(_: Path) -> bool:
+    """Tell that a verified file was not moved by anybody else."""
+    return False
+
+
 class Publisher:
     """
     Puts verified files into storages, some at a time, in threads of its own.
@@ -80,9 +92,7 @@ class Publisher:
     transaction costs more than the next small file on its way. Blocking.
     """
 
-    def __init__(
-        self, database: Database, write_down: Callable[[list[tuple[Stored, BlobId, Any]]], None]
-    ) -> None:
+    def __init__(self, database: Database, write_down: Callable[[list[Row]], None]) -> None:
         self._database = database
         self._write_down = write_down
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="hf-publish")
@@ -91,10 +101,19 @@ class Publisher:
         self._places: Together[str, Place] = Together(self._find_places, quiet=0)
         self._items: Together[_Item, None] = Together(self._finish)
 
-    async def publish(self, path: Path, blob: BlobId, sha256: str, domain: str, note: Any) -> None:
+    async def publish(
+        self,
+        path: Path,
+        blob: BlobId,
+        sha256: str,
+        domain: str,
+        note: Any,
+        is_at: Callable[[Path], bool] = nowhere,
+    ) -> None:
         """
         Put a verified file into a domain's storage, then have it written down with a `note`.
 
+        `is_at` tells whether the file is elsewhere: who moved it may have died before the note.
         Raises DatabaseError and what storages raise (`objects.storage_errors`).
         """
         place = await self._places.do(domain, sha256)
@@ -104,11 +123,28 @@ class Publisher:
             digests |= await self._run(_digests, path, Artifact.DIGEST_FIELDS)
         if blob.size > _LARGE:
             async with self._large:
-                await self._run(_prepare, place, path, blob.size, self._stopping)
+                await self._run(_prepare, place, path, blob.size, self._stopping, is_at)
         else:
-            await self._run(_prepare, place, path, blob.size, self._stopping)
+            await self._run(_prepare, place, path, blob.size, self._stopping, is_at)
         stored = Stored(place, blob.size, digests)
         await self._items.do(domain, _Item(path, stored, blob, note))
+
+    async def recover(self, blob: BlobId, domain: str, note: Any, *, reading: bool) -> bool:
+        """
+        Have bytes written down that the storage has already; tell whether it has them.
+
+        They may be an artifact of others, or have lost the process that was to note them. The
+        latter are read as a whole (if `reading`): nobody vouches for them. `blob` must be named by
+        its sha256. Raises as `publish` does.
+        """
+        place = await self._places.do(domain, blob.key)
+        if place.artifact is None and not (reading and place.is_local):
+            return False
+        digests = await self._run(_digests_of_stored, place, blob, self._stopping)
+        if digests is None:
+            return False
+        await self._write(domain, [(Stored(place, blob.size, digests), blob, note)])
+        return True
 
     async def _find_places(self, domain: Hashable, sha256s: list[str]) -> list[Place | Exception]:
         return await self._database.call(_find_places, sha256s, domain=str(domain))
@@ -121,9 +157,25 @@ class Publisher:
         failures = await self._run(_put_all, batch, self._stopping)
         good = [one for one, failure in zip(batch, failures, strict=True) if failure is None]
         rows = [(one.stored, one.blob, one.note) for one in good]
+        try:
+            await self._write(domain, rows)
+        except (InterfaceError, OperationalError) as error:  # one by one it would be the same
+            return [failure or error for failure in failures]
+        return failures
+
+    async def _write(self, domain: Hashable, rows: list[Row]) -> None:
+        """Write down what is in its place; that is not given up while the database is away."""
+        for pause in _PAUSES if rows else ():
+            try:
+                await self._database.call(self._write_down, rows, domain=str(domain))
+                return
+            except (InterfaceError, OperationalError) as error:
+                if self._stopping.is_set():
+                    raise
+                log.warning("Stored, but not written down yet: %s", type(error).__name__)
+            await asyncio.sleep(pause)
         if rows:
             await self._database.call(self._write_down, rows, domain=str(domain))
-        return failures
 
     async def _run(self, function: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
@@ -163,9 +215,18 @@ def _put_all(batch: list[_Item], stopping: threading.Event) -> list[Exception | 
     return failures
 
 
-def _prepare(place: Place, path: Path, size: int, stopping: threading.Event) -> None:
+def _prepare(
+    place: Place,
+    path: Path,
+    size: int,
+    stopping: threading.Event,
+    is_at: Callable[[Path], bool],
+) -> None:
     """Do what takes time: write out what will be moved, copy or upload all else. Blocking."""
-    if place.is_local and _is_near(Path(local_path(place.storage, place.name) or ""), path):
+    target = Path(local_path(place.storage, place.name) or "")
+    if place.is_local and not path.exists() and is_at(target):
+        return  # who moved it had written it out
+    if place.is_local and _is_near(target, path):
         with path.open("rb") as content:
             os.fsync(content.fileno())
     else:
@@ -253,10 +314,32 @@ def _artifacts(batch: list[Stored], domain: Domain) -> list[UUID]:
     return [stored.place.artifact or ids[stored.digests["sha256"]] for stored in batch]
 
 
-def _digests(path: Path, names: list[str]) -> dict[str, str]:
+def _digests_of_stored(
+    place: Place, blob: BlobId, stopping: threading.Event
+) -> dict[str, str] | None:
+    """Return the digests of bytes in a storage, or None if those of a blob are not there."""
+    storage, name = place.storage, place.name
+    if not storage.exists(name) or storage.size(name) != blob.size:
+        return None
+    if place.artifact is not None:
+        return {"sha256": blob.key}
+    path = Path(local_path(storage, name) or "")
+    digests = _digests(path, ["sha256", *Artifact.DIGEST_FIELDS], stopping)
+    if digests["sha256"] == blob.key:
+        return digests
+    log.warning("%s holds other bytes, and no artifact is there: removed", name)
+    storage.delete(name)
+    return None
+
+
+def _digests(
+    path: Path, names: list[str], stopping: threading.Event | None = None
+) -> dict[str, str]:
     hashers = {name: pulp_hashlib.new(name) for name in names}
     with path.open("rb") as file:
         while data := file.read(CHUNK):
+            if stopping is not None and stopping.is_set():
+                raise OSError(errno.ECANCELED, "The server is stopping")
             for hasher in hashers.values():
                 hasher.update(data)
     return {name: hasher.hexdigest() for name, hasher in hashers.items()}

@@ -77,6 +77,9 @@ class FolderKeeper:
     async def held(self, fill: Fill) -> bool:
         return (self.folder / fill.blob.key).exists()
 
+    async def recover(self, fill: Fill) -> bool:
+        return False
+
 
 def fetched(folder: Path) -> list[tuple[int, int, int]]:
     """Return what was taken from the upstream: process, offset, length."""

@@ -140,6 +140,9 @@ class Publisher:
     async def held(self, fill: Fill) -> bool:
         return (fill.scope, fill.blob.key) in self.kept
 
+    async def recover(self, fill: Fill) -> bool:
+        return False
+
 
 async def read_all(fill: Fill, start: int = 0, stop: int | None = None) -> bytes:
     """Read as a client does; always detached in the end."""

@@ -244,7 +244,21 @@ async def test_what_cannot_be_kept_is_served_all_the_same(
     fill = begin(manager, FakeSource.of(SMALL))
     assert await read_all(fill) == SMALL
     await ended(fill)
-    assert not fill.published and await left(manager, folder) == []
+    assert not fill.published and fill.error is None
+
+
+@pytest.mark.parametrize("content", [SMALL, LARGE], ids=["small", "large"])
+async def test_what_cannot_be_kept_is_not_fetched_again(
+    manager: FillManager, publisher: Publisher, folder: Path, content: bytes
+) -> None:
+    source = FakeSource.of(content)
+    for keeps in (False, False, True):
+        publisher.keeps = keeps
+        fill = begin(manager, source)
+        assert await read_and_keep(fill) == content
+        assert fill.published is keeps
+    assert source.opened == [(0, len(content))]
+    assert await left(manager, folder) == []
 
 
 async def test_a_publisher_that_breaks_leaves_nobody_waiting(
