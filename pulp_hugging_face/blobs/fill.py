@@ -75,6 +75,7 @@ class Fill:
         source: Source,
         room: Room,
         executor: Executor,
+        syncs: Executor,
         *,
         retries: int,
         leases: Leases,
@@ -91,7 +92,7 @@ class Fill:
         self.whole = False
         self._source = source
         self._room = room
-        self._executor = executor
+        self._executor, self._syncs = executor, syncs
         self._retries = retries
         self._leases = leases
         self._target_of = target_of
@@ -190,7 +191,7 @@ class Fill:
 
     async def _open(self, keeper: Keeper) -> None:
         file = await self._open_file(keeper)
-        self._work = Work(self.blob, file, self._executor, self._retries)
+        self._work = Work(self.blob, file, self._executor, self._syncs, self._retries)
         if file.fresh and (await keeper.held(self) or await keeper.recover(self)):
             raise AlreadyHeld
         if self.claims:

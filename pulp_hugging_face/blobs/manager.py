@@ -21,6 +21,8 @@ log = logging.getLogger("pulp_hugging_face.blobs")
 
 FOLDER = "hugging_face_fills"
 _THREADS = 8
+# Of their own: to write out a gigabyte takes seconds, and all else would wait for that.
+_SYNC_THREADS = 2
 _CLEANING_INTERVAL = 600.0
 # Seconds in which a server that stops finishes what it is publishing.
 _PUBLISHING_PATIENCE = 3.0
@@ -48,6 +50,7 @@ class FillManager:
         self._leases = leases or NoLeases()
         self._target_of = target_of
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="hf-fill")
+        self._syncs = ThreadPoolExecutor(_SYNC_THREADS, thread_name_prefix="hf-fill-sync")
         self._fills: dict[tuple[str, str, int], Fill] = {}
         self._tasks: dict[asyncio.Task[None], Fill] = {}
         self._cleaner: asyncio.Task[None] | None = None
@@ -118,6 +121,7 @@ class FillManager:
             source,
             self._room,
             self._executor,
+            self._syncs,
             retries=retries,
             leases=self._leases,
             lane=lane,
@@ -144,3 +148,4 @@ class FillManager:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.to_thread(self._executor.shutdown)
+        await asyncio.to_thread(self._syncs.shutdown, cancel_futures=True)

@@ -175,7 +175,9 @@ class Verifier:
             if self._syncing is not None:
                 self._syncing.result()  # the kernel tells of a failing disk only once
             self._synced = done
-            self._syncing = asyncio.ensure_future(self._work.call(self._work.file.sync, done))
+            self._syncing = asyncio.ensure_future(self._work.sync(done))
+            # Nobody may be left to ask how it went: it may wait for longer than the file is open.
+            self._syncing.add_done_callback(lambda it: it.cancelled() or it.exception())
 
 
 def _hash(file: PartialFile, digester: Digester, start: int, stop: int) -> None:

@@ -85,7 +85,9 @@ class Waiters:
 class Work:
     """One blob's file while this process has it open."""
 
-    def __init__(self, blob: BlobId, file: PartialFile, executor: Executor, retries: int) -> None:
+    def __init__(
+        self, blob: BlobId, file: PartialFile, executor: Executor, syncs: Executor, retries: int
+    ) -> None:
         self.blob = blob
         self.layout: Layout = file.layout
         self.file = file
@@ -98,7 +100,7 @@ class Work:
         self.arrived = 0  # bytes fetched by this process
         self.moved = time.monotonic()  # when the last of them came
         self.kicked = asyncio.Event()
-        self._executor = executor
+        self._executor, self._syncs = executor, syncs
         self._writing = asyncio.Lock()
         self._live: dict[int, int] = {}  # bytes of segments under way here
         self._told: dict[int, int] = {}
@@ -117,6 +119,11 @@ class Work:
     async def call(self, function: Callable[..., T], *args: Any) -> T:
         """Run something blocking in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, function, *args)
+
+    async def sync(self, done: int) -> None:
+        """Write out what is before a segment, in a thread that nothing else waits for."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._syncs, self.file.sync, done)
 
     async def store(self, offset: int, data: bytes, first: int, last: int) -> None:
         """

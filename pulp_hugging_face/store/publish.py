@@ -3,7 +3,7 @@ Verified bytes become an artifact: into the storage first, then into the databas
 
 Nothing of the database is held while bytes move: a storage may be another server, and an upload of
 gigabytes takes minutes. What fails in between leaves an object under its digest's name at most,
-which the next publication of the same bytes overwrites.
+which is found there when the same bytes are wanted again (`recover`).
 """
 
 import asyncio

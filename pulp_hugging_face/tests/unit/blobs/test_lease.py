@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from pulp_hugging_face.blobs import lease
-from pulp_hugging_face.blobs.fill import AlreadyHeld
+from pulp_hugging_face.blobs.fill import AlreadyHeld, Fill
 from pulp_hugging_face.blobs.journal import Flag
 from pulp_hugging_face.blobs.manager import FOLDER, FillManager
 from pulp_hugging_face.blobs.partial import PartialFile
 from pulp_hugging_face.blobs.segments import PARALLEL_ABOVE
 from pulp_hugging_face.hub.digests import BlobId
+from pulp_hugging_face.hub.errors import database_unavailable
 
 from .sources import MIB, Attempt, FakeSource, Publisher, lfs, pattern, read_all
 
@@ -158,3 +159,25 @@ async def test_a_reader_in_the_middle_is_not_broken_by_the_other_hosts_publicati
         assert data == CONTENT
         await other.ended()
         assert one.published and other.published
+
+
+async def test_a_database_that_goes_away_does_not_stop_a_download_that_has_begun(
+    tmp_path: Path,
+    publisher: Publisher,
+    leases: OneAtATime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    part, looks = (MIB * 40, MIB * 40 + 10), []
+
+    async def held(fill: Fill) -> bool:
+        looks.append(fill)
+        if len(looks) > 1:
+            raise database_unavailable()
+        return False
+
+    monkeypatch.setattr(publisher, "held", held)
+    async with host(tmp_path / "a", publisher, leases) as one:
+        fill = one.start("domain", BLOB, FakeSource.of(CONTENT), claim="a", part=part)
+        await read_all(fill, *part)
+        assert await read_all(one.start("domain", BLOB, FakeSource.of(b""), claim="a")) == CONTENT
+    assert len(looks) > 1

@@ -1,15 +1,18 @@
 """One fill per blob of a domain in a process, and tidiness."""
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
 
+from pulp_hugging_face.blobs import verify
 from pulp_hugging_face.blobs.fill import AlreadyHeld, Fill
 from pulp_hugging_face.blobs.manager import FillManager
+from pulp_hugging_face.blobs.partial import PartialFile
 from pulp_hugging_face.hub.errors import EntryNotFound, HubError, UpstreamUnavailable
 
-from .sources import Attempt, FakeSource, Publisher, left, lfs, names, pattern, read_all
+from .sources import MIB, Attempt, FakeSource, Publisher, left, lfs, names, pattern, read_all
 from .test_fill import ended
 
 pytestmark = pytest.mark.asyncio
@@ -138,3 +141,33 @@ async def test_what_was_published_meanwhile_is_not_fetched(
     with pytest.raises(AlreadyHeld):
         await read_all(manager.start("domain", BLOB, source, claim="a"))
     assert source.opened == [] and await left(manager, folder) == []
+
+
+async def test_files_that_are_written_out_keep_no_other_waiting(
+    manager: FillManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is slow: to write out a gigabyte takes it a while."""
+    written, real, begun = threading.Event(), PartialFile.sync, threading.Event()
+
+    def slow(file: PartialFile, done: int) -> None:
+        begun.set()
+        written.wait(60)
+        real(file, done)
+
+    monkeypatch.setattr(verify, "SYNC_SEGMENTS", 2)
+    monkeypatch.setattr(PartialFile, "sync", slow)
+    contents = [pattern(10 * MIB, seed) for seed in range(10)]
+    large = [manager.start("d", lfs(c), FakeSource.of(c), claim="a") for c in contents]
+    try:
+        assert await asyncio.to_thread(begun.wait, 60)
+        async with asyncio.timeout(60):
+            await asyncio.gather(*(fill.opened() for fill in large))
+            small = manager.start("domain", BLOB, FakeSource.of(CONTENT), claim="a")
+            assert await read_all(small) == CONTENT
+            # Clients do not wait for it either.
+            assert await asyncio.gather(*map(read_all, large)) == contents
+        assert not any(fill.published for fill in large)
+    finally:
+        written.set()
+    await asyncio.gather(*map(ended, large))
+    assert all(fill.published for fill in large)
