@@ -22,6 +22,7 @@ from typing import Any
 from pulp_hugging_face.hub.digests import BlobId
 from pulp_hugging_face.hub.errors import (
     HubError,
+    ServerStopping,
     StorageFull,
     UpstreamInvalid,
     UpstreamUnavailable,
@@ -167,6 +168,11 @@ class Fill:
         """Return how many bytes have arrived from the beginning."""
         return self._work.position() if self._work is not None else 0
 
+    @property
+    def trouble(self) -> HubError | None:
+        """Return why nothing arrives at the moment, if that is known."""
+        return self._work.trouble if self._work is not None else None
+
     # Life.
 
     async def run(self, keeper: Keeper) -> None:
@@ -180,7 +186,7 @@ class Fill:
         except OSError as error:
             self._fail(_storage_failure(error, self.blob.size))
         except asyncio.CancelledError:
-            self._fail(UpstreamUnavailable("The server is stopping.", retry_after=5))
+            self._fail(ServerStopping(retry_after=5))
             raise
         except Exception as error:  # the boundary of a detached task: readers must not hang
             log.exception("Filling %s failed", self.blob.key)

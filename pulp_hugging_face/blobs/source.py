@@ -1,7 +1,7 @@
 """Where a blob's bytes come from."""
 
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from pulp_hugging_face.hub.names import RepoId, quote_path
@@ -15,6 +15,10 @@ class Source(Protocol):
         """Open bytes `start` to `stop`; a server may answer from 0. Raises HubError."""
         ...
 
+    def patient(self) -> "Source":
+        """Return the same for who waits longer for an upstream that is silent."""
+        ...
+
 
 @dataclass(frozen=True)
 class HubFile:
@@ -25,10 +29,17 @@ class HubFile:
     sha: str
     path: str
     size: int
+    is_patient: bool = False
 
     def open(self, start: int, stop: int) -> AbstractAsyncContextManager[BlobStream]:
         """Open bytes `start` to `stop`, by a fresh (signed) address each time."""
-        return self.client.open_blob(self.repo, self.sha, self.path, self.size, start, stop)
+        return self.client.open_blob(
+            *(self.repo, self.sha, self.path, self.size, start, stop), patient=self.is_patient
+        )
+
+    def patient(self) -> "HubFile":
+        """Return the same file for who waits longer."""
+        return replace(self, is_patient=True)
 
     def __str__(self) -> str:
         # Quoted: a file name may hold line breaks, and this is for log lines.

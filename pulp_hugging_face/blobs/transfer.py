@@ -66,15 +66,21 @@ class Transfer:
         self._work.no_longer(self._next)
 
     async def _fetch_all(self) -> None:
-        failures = 0
+        failures, source = 0, self._source
         while self._position < self._stop:
             before = self._position
             try:
-                await self._fetch()
+                await self._fetch(source)
             except UpstreamBusy as error:
                 await self._wait_out(error)
             except (UpstreamUnavailable, UpstreamTimeout, UpstreamInvalid) as error:
-                failures = 1 if self._position > before else failures + 1
+                self._work.trouble = error
+                moved = self._position > before
+                failures = 1 if moved else failures + 1
+                # A connection that stops is replaced soon. An upstream that needs long for a first
+                # byte would never get there that way.
+                slow = isinstance(error, UpstreamTimeout) and not moved
+                source = self._source.patient() if slow else self._source
                 if failures > self._allowed(error):
                     raise
                 key, message = self._work.blob.key, error.message
@@ -101,9 +107,9 @@ class Transfer:
         retries = self._work.retries
         return min(1, retries) if isinstance(error, UpstreamInvalid) else retries
 
-    async def _fetch(self) -> None:
+    async def _fetch(self, source: Source) -> None:
         """Fetch from the current position until the transfer ends or breaks."""
-        async with self._source.open(self._position, self._stop) as stream:
+        async with source.open(self._position, self._stop) as stream:
             skip = self._position - stream.start
             if skip and not self._may_skip():
                 raise RangesIgnored
@@ -131,6 +137,7 @@ class Transfer:
         self._position = end
         work.arrived += len(data)
         work.moved = time.monotonic()
+        work.trouble = None
         for index in range(self._next, complete):
             work.no_longer(index)
         self._next = complete

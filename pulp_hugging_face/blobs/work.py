@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 from typing import Any, TypeVar
 
 from pulp_hugging_face.hub.digests import BlobId
+from pulp_hugging_face.hub.errors import Trouble
 
 from .partial import PartialFile
 from .segments import Layout
@@ -99,6 +100,7 @@ class Work:
         self.sequential = False  # the upstream ignores ranges
         self.arrived = 0  # bytes fetched by this process
         self.moved = time.monotonic()  # when the last of them came
+        self.trouble: Trouble | None = None  # why nothing came since then
         self.kicked = asyncio.Event()
         self._executor, self._syncs = executor, syncs
         self._writing = asyncio.Lock()

@@ -7,8 +7,8 @@ HubError
  │    · InvalidCredentials · Forbidden · GuardRefused · BadRequest · ReadOnly · PassedRefusal
  │    · NotSupported · RangeNotSatisfiable · ResumeRefused · TooLarge
  └── trouble: nobody can say now
-      UpstreamUnavailable · UpstreamTimeout · UpstreamBusy · GaveWay · UpstreamInvalid
-      · RedirectRefused · LoopDetected · StorageFull · StorageUnavailable · DatabaseUnavailable
+      UpstreamUnavailable · ServerStopping · UpstreamTimeout · UpstreamBusy · GaveWay
+      · UpstreamInvalid · RedirectRefused · LoopDetected · StorageFull · StorageUnavailable · DatabaseUnavailable
 """
 
 
@@ -184,6 +184,13 @@ class UpstreamUnavailable(Trouble):
 
     status = 502
     code = "UpstreamUnavailable"
+
+
+class ServerStopping(UpstreamUnavailable):
+    """This server stops: nothing is begun here any more."""
+
+    def __init__(self, message: str = "The server is stopping.", **kwargs: object) -> None:
+        super().__init__(message, **kwargs)  # type: ignore[arg-type]
 
 
 class UpstreamInvalid(Trouble):

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from pulp_hugging_face.blobs.fill import AlreadyHeld, Fill
 from pulp_hugging_face.blobs.reader import Reader
-from pulp_hugging_face.hub.errors import EntryNotFound, HubError
+from pulp_hugging_face.hub.errors import EntryNotFound, HubError, Trouble
 from pulp_hugging_face.hub.headers import STALE, etag_of, file_headers
 from pulp_hugging_face.hub.manifest import Entry
 from pulp_hugging_face.hub.ranges import ByteRange, etag_in, parse_range, range_applies
@@ -17,6 +17,7 @@ from pulp_hugging_face.store.resolver import Resolution
 from pulp_hugging_face.store.service import Store, Wanted
 from pulp_hugging_face.store.views import Caller, View
 
+from .patience import Late, hold_on, in_time, told_to_readers
 from .resume import begins_anew
 from .storage import send_held, start
 
@@ -33,10 +34,11 @@ async def resolve(
     store: Store, view: View, caller: Caller, request: web.Request, route: Resolve
 ) -> web.StreamResponse:
     """Answer GET and HEAD of a file. HEAD takes the same way and costs no bytes upstream."""
-    resolution = await store.resolve(view, caller, route.repo, route.revision)
-    wanted = await _wanted(store, view, caller, resolution, route.path)
-    store.touched(view, caller, resolution)
-    return await _answer(store, request, wanted)
+    with told_to_readers(request):
+        resolution = await store.resolve(view, caller, route.repo, route.revision)
+        wanted = await _wanted(store, view, caller, resolution, route.path)
+        store.touched(view, caller, resolution)
+        return await _answer(store, request, wanted)
 
 
 async def _wanted(
@@ -54,6 +56,13 @@ async def raw(
     store: Store, view: View, caller: Caller, request: web.Request, route: Raw
 ) -> web.StreamResponse:
     """Answer GET and HEAD of what git holds: the same but for LFS files, which are pointers."""
+    with told_to_readers(request):
+        return await _raw(store, view, caller, request, route)
+
+
+async def _raw(
+    store: Store, view: View, caller: Caller, request: web.Request, route: Raw
+) -> web.StreamResponse:
     resolution = await store.resolve(view, caller, route.repo, route.revision)
     wanted = await _wanted(store, view, caller, resolution, route.path)
     if wanted.entry.lfs is None:
@@ -62,7 +71,7 @@ async def raw(
     headers = _headers(wanted, entry)
     if etag_in(request.headers.get("If-None-Match"), etag_of(entry)):
         return web.Response(status=304, headers=headers)
-    text = await store.pointer(wanted)
+    text = await in_time(caller, store.pointer(wanted))
     asked = _asked_range(request, entry)
     if asked is None:
         return web.Response(body=text, headers=headers)
@@ -110,7 +119,8 @@ async def _head(request: web.Request, headers: dict[str, str], size: int) -> web
 async def _body(
     store: Store, request: web.Request, wanted: Wanted, headers: dict[str, str], part: ByteRange
 ) -> web.StreamResponse:
-    for attempt in range(_LOOKS):
+    looks = 0
+    while True:
         held = await store.held(wanted)
         if held is not None:
             try:
@@ -119,27 +129,42 @@ async def _body(
                 await store.drop(held)
         try:
             fill = store.fill(wanted, (part.start, part.stop), resumes=part.resumes)
-            return await _send_filling(request, start(headers, part), fill, part)
+            response = start(headers, part)
+            return await _send_filling(request, response, fill, part, wanted.caller)
         except AlreadyHeld:  # it was published between the two looks
-            if attempt + 1 == _LOOKS:
+            looks += 1
+            if looks == _LOOKS:
                 raise
-    raise AssertionError("unreachable")
+        except Trouble as error:
+            await hold_on(wanted.caller, error)
 
 
 async def _send_filling(
-    request: web.Request, response: web.StreamResponse, fill: Fill, part: ByteRange
+    request: web.Request,
+    response: web.StreamResponse,
+    fill: Fill,
+    part: ByteRange,
+    caller: Caller,
 ) -> web.StreamResponse:
     """Send what a fill brings, as it arrives."""
     with fill.reader(part.start, part.stop, resumes=part.resumes) as reader:
         try:
             # The status is only given once there is a first byte: until then it may be an error.
-            await reader.ready()
+            await _first_byte(reader, fill, caller)
             await response.prepare(request)
             await _send_growing(request, response, reader)
             await response.write_eof()
         except HubError as error:
             _break_off(request, response, error)
     return response
+
+
+async def _first_byte(reader: Reader, fill: Fill, caller: Caller) -> None:
+    """Wait for a byte as long as clients do; the fill goes on, and they will find it."""
+    try:
+        await in_time(caller, reader.ready())
+    except Late as late:
+        raise fill.trouble or late from None
 
 
 async def _send_growing(request: web.Request, response: web.StreamResponse, reader: Reader) -> None:

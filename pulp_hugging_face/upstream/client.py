@@ -26,6 +26,7 @@ from pulp_hugging_face.hub.names import (
 )
 from pulp_hugging_face.hub.shapes import can_answer
 
+from .config import BLOB_READ_TIMEOUT, DEFAULT_READ_TIMEOUT
 from .egress import REDIRECTS, Egress, Request
 from .passed import RawAnswer as RawAnswer
 from .passed import read_json, require_api_answer, require_other_route
@@ -281,19 +282,31 @@ class HubClient:
 
     @asynccontextmanager
     async def open_blob(
-        self, repo: RepoId, sha: str, path: str, size: int, start: int, stop: int
+        self,
+        repo: RepoId,
+        sha: str,
+        path: str,
+        size: int,
+        start: int,
+        stop: int,
+        *,
+        patient: bool = False,
     ) -> AsyncIterator[BlobStream]:
         """
         Open the bytes `start` to `stop` of a file of `size` bytes.
 
-        A server that ignores the range yields a stream that starts at 0. Raises UpstreamInvalid
-        when the answer is of another size.
+        A server that ignores the range yields a stream that starts at 0. Who is not `patient` hears
+        of a silent one (UpstreamTimeout) in time to ask again. Raises UpstreamInvalid when the
+        answer is of another size.
         """
         target = f"{repo.path}/resolve/{sha}/{quote_path(path)}"
         headers = {"Accept-Encoding": "identity"}
         if (start, stop) != (0, size):
             headers["Range"] = f"bytes={start}-{stop - 1}"
-        request = Request("GET", target, self._token, headers=headers, long=True)
+        silence = DEFAULT_READ_TIMEOUT if patient else BLOB_READ_TIMEOUT
+        request = Request(
+            "GET", target, self._token, headers=headers, long=True, read_timeout=silence
+        )
         async with self._egress.open(request) as response:
             yield BlobStream(_offset(response, size, start), response)
 

@@ -11,6 +11,9 @@ from pulp_hugging_face.hub.rewrite import Rewriter
 
 DEFAULT_CONNECT_TIMEOUT = 10.0
 DEFAULT_READ_TIMEOUT = 30.0
+# For the bytes of a file: a connection that is silent so long is replaced by another one before
+# clients, which bear ten seconds (§2.2), break theirs.
+BLOB_READ_TIMEOUT = 6.0
 # For a whole question: clients give up after 10 s, and must not wait for one that hangs.
 METADATA_TIMEOUT = 10.0
 # Seconds a request waits for its turn near the upstream's limit before it is refused: clients wait

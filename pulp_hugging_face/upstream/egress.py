@@ -56,7 +56,8 @@ class Request:
     `token` None sends no credentials; `long` lifts the limit on the whole duration (bodies).
     `follow` False returns the first answer whatever it is below 400; `refusals` False returns also
     what the remote's own host refuses (4xx but 429), instead of raising it. `ranged` takes 416 for
-    an answer about the range, whoever gives it.
+    an answer about the range, whoever gives it. `read_timeout` is how many seconds may pass without
+    a byte where the remote's `sock_read_timeout` does not say.
     """
 
     method: str
@@ -68,6 +69,7 @@ class Request:
     follow: bool = True
     refusals: bool = True
     ranged: bool = False
+    read_timeout: float = DEFAULT_READ_TIMEOUT
 
 
 class Egress:
@@ -191,7 +193,7 @@ class Egress:
             headers={**self._own_headers(request, url), **(request.headers or {})},
             json=request.json,
             allow_redirects=False,
-            timeout=self._timeout(long=request.long),
+            timeout=self._timeout(request),
             proxy=self.config.proxy_url,
             proxy_auth=self._proxy_auth(),
         )
@@ -219,14 +221,14 @@ class Egress:
             return None
         return aiohttp.BasicAuth(self.config.proxy_username, self.config.proxy_password or "")
 
-    def _timeout(self, *, long: bool) -> aiohttp.ClientTimeout:
+    def _timeout(self, request: Request) -> aiohttp.ClientTimeout:
         config = self.config
         total = config.total_timeout or None
         return aiohttp.ClientTimeout(
-            total=total if long else (total or METADATA_TIMEOUT),
+            total=total if request.long else (total or METADATA_TIMEOUT),
             connect=config.connect_timeout or None,
             sock_connect=config.sock_connect_timeout or DEFAULT_CONNECT_TIMEOUT,
-            sock_read=config.sock_read_timeout or DEFAULT_READ_TIMEOUT,
+            sock_read=config.sock_read_timeout or request.read_timeout,
         )
 
 

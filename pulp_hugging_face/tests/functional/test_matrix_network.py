@@ -11,7 +11,7 @@ from . import wire
 from .caches import MIB, Cache, fresh_repo, random_file
 from .clients.machine import ClientError, Machine, Tour
 from .clients.record import of_files
-from .clients.venvs import ALL_HUBS, DATASETS, HUB_023, HUB_036, HUB_24
+from .clients.venvs import ALL_HUBS, DATASETS, HUB_023, HUB_036, HUB_24, HUBS
 
 BIG = 16 * MIB + 7
 
@@ -81,6 +81,19 @@ def test_passing_trouble_in_the_middle_is_not_noticed(hub, new_machine, cache, n
     tour = fetch(new_machine(HUB_24, cache), repo_id)
     assert tour.value("big")["sha256"] == hub.file(repo_id, "big.bin").sha256
     assert gets(tour) == [200]
+
+
+@pytest.mark.matrix("E65")
+@pytest.mark.parametrize("kind", HUBS.values(), ids=HUBS)
+def test_trouble_before_the_first_byte_is_waited_out_by_clients(hub, new_machine, new_cache, kind):
+    """By a status that the client at hand tries again: each version has others (§2.2)."""
+    repo_id = fresh_repo(hub, {"big.bin": random_file(BIG)})
+    # Told to come back later than clients wait for an answer: that cannot be held back from them.
+    later = {"Retry-After": "9"}
+    hub.fault("status", kind="cdn_get", status=503, headers=later, times=1)
+    tour = fetch(new_machine(kind, new_cache(max_retries=0)), repo_id)
+    assert tour.value("big")["sha256"] == hub.file(repo_id, "big.bin").sha256
+    assert gets(tour) == [502 if kind is HUB_036 else 429, 200]
 
 
 @pytest.mark.matrix("E65")

@@ -91,7 +91,7 @@ def test_unknown_things_are_refused_honestly_and_known_repositories_stay(hub, ca
     assert cache.get(f"/{repo_id}/resolve/main/config.json").good
     hub.stop()
     cold = cache.get(f"/{repo_id}/resolve/main/small.bin")
-    assert (cold.status, cold.error_code) == (502, "UpstreamUnavailable")
+    assert (cold.status, cold.error_code) == (429, "UpstreamUnavailable")
     assert int(cold.headers["retry-after"]) > 0
     assert cache.get(f"/{repo_id}/resolve/main/config.json").good
     # The commit is held, so that "no such file" is known as well.
@@ -124,7 +124,7 @@ def test_ids_in_other_letter_case_renamed_ids_and_short_shas(hub, cache):
     reply = cache.get(f"/{renamed.replace('org', 'Org')}/{path}")
     assert (reply.status, reply.headers.get("location")) == (307, before[0][1])
     # Part of a commit id that only the Hub could complete is not guessed.
-    assert cache.get(f"/{renamed}/resolve/{short[:8]}/config.json").status == 502
+    assert cache.get(f"/{renamed}/resolve/{short[:8]}/config.json").status == 429
 
 
 def test_what_is_in_the_repository_outlives_the_address_of_the_hub(hub, new_cache):
@@ -137,7 +137,7 @@ def test_what_is_in_the_repository_outlives_the_address_of_the_hub(hub, new_cach
     rest.update(cache.remote["pulp_href"], url="http://no-such-host.invalid")
     eventually(lambda: "x-hf-warning" in cache.get(target).headers, 10)
     assert cache.get(target).body == first.body
-    assert cache.get(f"/{repo_id}/resolve/main/small.bin").status == 502
+    assert cache.get(f"/{repo_id}/resolve/main/small.bin").status == 429
     rest.update(cache.remote["pulp_href"], url=hub.url)
     new = hub.add_commit(repo_id, {"config.json": "new\n"})
     eventually(lambda: cache.head(target).headers.get("x-repo-commit") == new, 10)

@@ -127,7 +127,7 @@ def test_a_remote_in_use_can_be_deleted_and_leaves_an_empty_distribution(hub, re
 
 def test_a_change_of_the_url_leads_elsewhere(hub, rest, new_cache):
     cache = new_cache(url="http://127.0.0.1:9")
-    assert cache.get("/org/repo/resolve/main/config.json").status == 502
+    assert cache.get("/org/repo/resolve/main/config.json").status == 429
     rest.update(cache.remote["pulp_href"], url=hub.url)
     eventually(lambda: cache.get("/org/repo/resolve/main/config.json").good, 5)
 

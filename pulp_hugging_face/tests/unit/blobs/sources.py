@@ -95,6 +95,11 @@ class FakeSource:
     content: bytes = field(repr=False)  # logging a source is not to cost its size
     attempts: deque[Attempt]
     opened: list[tuple[int, int]] = field(default_factory=list)
+    waited: int = 0  # how often somebody was patient
+
+    def patient(self) -> "FakeSource":
+        self.waited += 1
+        return self
 
     @classmethod
     def of(cls, content: bytes, *attempts: Attempt) -> "FakeSource":

@@ -17,7 +17,7 @@ from pulp_hugging_face.blobs.manager import FillManager
 from pulp_hugging_face.blobs.partial import PartialFile
 from pulp_hugging_face.blobs.runs import PARALLEL
 from pulp_hugging_face.blobs.segments import PARALLEL_ABOVE, SEGMENT
-from pulp_hugging_face.hub.errors import UpstreamInvalid
+from pulp_hugging_face.hub.errors import UpstreamInvalid, UpstreamTimeout
 
 from .sources import (
     MIB,
@@ -163,6 +163,16 @@ async def test_thousands_of_readers_cost_no_memory_of_their_own(manager: FillMan
     assert peak < READERS * 10_000 + 8 * MIB
     # Woken for whole segments, not for each of the 160 chunks.
     assert calls <= READERS * 30
+
+
+async def test_who_had_nothing_from_a_silent_upstream_waits_longer_the_next_time(
+    manager: FillManager,
+) -> None:
+    slow = Attempt(refuse=UpstreamTimeout("Slow."))
+    content = LARGE[: 8 * MIB]
+    source = FakeSource.of(content, Attempt(cut=MIB), slow, slow, Attempt(cut=2 * MIB), Attempt())
+    assert await read_all(manager.start("domain", lfs(content), source, claim="a")) == content
+    assert source.waited == 2
 
 
 async def test_a_stream_of_a_run_that_goes_on_too_far_is_cut(

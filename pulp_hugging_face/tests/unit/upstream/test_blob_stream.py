@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import pytest
 
@@ -16,6 +17,7 @@ from pulp_hugging_face.hub.errors import (
 )
 from pulp_hugging_face.hub.names import RepoId, RepoType
 from pulp_hugging_face.tests.hub import FixtureHub
+from pulp_hugging_face.upstream import client as client_module
 from pulp_hugging_face.upstream.client import HubClient
 
 from .servers import answering, response
@@ -145,6 +147,28 @@ async def test_a_body_that_stalls_is_a_timeout(hub: FixtureHub, client: Client) 
         ) as stream:
             async for _ in stream.chunks(1000):
                 pass
+
+
+@pytest.mark.parametrize(
+    ("fields", "patient", "gives_up"),
+    [({}, False, True), ({}, True, False), ({"sock_read_timeout": 60}, False, False)],
+)
+async def test_a_silent_upstream_is_told_of_soon_unless_somebody_is_patient(
+    hub: FixtureHub,
+    client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    fields: dict[str, float],
+    patient: bool,
+    gives_up: bool,
+) -> None:
+    """An administrator's time-out counts in any case."""
+    monkeypatch.setattr(client_module, "BLOB_READ_TIMEOUT", 0.3)
+    info = hub.file("org/repo", "model.safetensors")
+    hub.fault("slow_first_byte", kind="cdn_get", seconds=1.5)
+    where = (REPO, hub.sha("org/repo"), info.path, info.size, 0, info.size)
+    with pytest.raises(UpstreamTimeout) if gives_up else nullcontext():
+        async with client(hub.url, **fields).open_blob(*where, patient=patient) as stream:
+            assert sum([len(chunk) async for chunk in stream.chunks(1000)]) == info.size
 
 
 async def test_a_slow_body_may_take_longer_than_an_answer_of_the_api(
