@@ -46,8 +46,13 @@ class Runs:
         return len(self._under_way)
 
     def covers(self, index: int) -> bool:
-        """Tell whether a segment is on its way to this process."""
-        return any(run.first <= index < run.last for run in self._under_way)
+        """Tell whether a segment is about to come to this process."""
+        run = self._run_of(index)
+        return run is not None and run.is_near(index)
+
+    def _run_of(self, index: int) -> Transfer | None:
+        """Return the run under way that is to bring a segment."""
+        return next((run for run in self._under_way if run.first <= index < run.last), None)
 
     def start(self, *, whole: bool) -> bool:
         """Start what can be started; tell whether there is something to wait for elsewhere."""
@@ -65,8 +70,14 @@ class Runs:
             if index >= work.layout.count or work.journal.present(index) or self.covers(index):
                 continue
             last = min(max(until, index + 1), index + work.layout.run)
-            busy = work.sequential or len(self._under_way) >= URGENT
-            foreign |= busy or not self._start(index, last, exactly=True)
+            run = self._run_of(index)
+            later = run is not None and run.is_soon_at(index)  # looked at again, it may slow down
+            if later or work.sequential or len(self._under_way) >= URGENT:
+                foreign = True
+                continue
+            if run is not None:
+                run.shorten(index)
+            foreign |= not self._start(index, last, exactly=True)
         return foreign
 
     def _start_hungry(self) -> None:

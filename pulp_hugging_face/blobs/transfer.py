@@ -14,6 +14,7 @@ from pulp_hugging_face.hub.errors import (
     UpstreamUnavailable,
 )
 
+from .segments import AHEAD
 from .source import Source
 from .work import Work
 
@@ -24,6 +25,8 @@ BACKOFF = 0.5
 # A rate limit is waited out if it ends within this many seconds of the last byte: clients break
 # a connection that is silent for ten (§2.2), and have to begin anew when we do.
 BUSY_PATIENCE = 8.0
+# What a run brings within so many seconds is not worth a request of its own.
+_SOON = 2.0
 
 
 class RangesIgnored(Exception):
@@ -45,6 +48,8 @@ class Transfer:
         self._next = first  # the segment under way
         self._position = work.layout.first_byte(first)
         self._stop = work.layout.first_byte(last)
+        self._whole_answer = False  # the upstream began at 0 instead of where it was asked to
+        self._began = time.monotonic()
 
     async def run(self) -> None:
         """Fetch it all. Raises HubError when that fails, and OSError from the disk."""
@@ -59,6 +64,24 @@ class Transfer:
         finally:
             self.give_back()
             self._work.kick()
+
+    def is_near(self, index: int) -> bool:
+        """Tell whether a segment is no further ahead than what may be on its way already."""
+        return self._ahead(index) <= AHEAD
+
+    def is_soon_at(self, index: int) -> bool:
+        """Tell whether it gets to a segment about as soon as another request would."""
+        start = self._work.layout.first_byte(self.first)
+        pace = (self._position - start) / max(time.monotonic() - self._began, 1.0)
+        return self._whole_answer or self._ahead(index) <= max(AHEAD, _SOON * pace)
+
+    def _ahead(self, index: int) -> int:
+        return self._work.layout.first_byte(index) - self._position
+
+    def shorten(self, index: int) -> None:
+        """Stop before a segment that is not near, and let others fetch what follows."""
+        self._work.journal.unlock_segments(index, self.last)
+        self.last, self._stop = index, self._work.layout.first_byte(index)
 
     def give_back(self) -> None:
         """Let others fetch what is still missing."""
@@ -113,6 +136,7 @@ class Transfer:
             skip = self._position - stream.start
             if skip and not self._may_skip():
                 raise RangesIgnored
+            self._whole_answer = skip > 0
             async for chunk in stream.chunks(CHUNK):
                 data, skip = chunk[skip:], max(0, skip - len(chunk))
                 if data:

@@ -89,6 +89,55 @@ async def test_a_range_goes_before_the_rest(manager: FillManager) -> None:
     assert await read_all(fill, *part) == LARGE[-10:]
 
 
+async def test_a_range_far_ahead_in_a_run_under_way_does_not_wait_for_it(
+    manager: FillManager, publisher: Publisher
+) -> None:
+    """The run ends before the range, and what is behind it is fetched once, too."""
+    go_on = asyncio.Event()
+    content = pattern(PARALLEL_ABOVE)
+    source = FakeSource.of(content, Attempt(hold=go_on, at=2 * MIB), Attempt())
+    fill = manager.start("domain", lfs(content), source, claim="a")
+    while fill.position < 2 * MIB:
+        await asyncio.sleep(0.001)
+    part = (50 * MIB + 10, 50 * MIB + 20)
+    assert manager.start("domain", lfs(content), source, claim="a", part=part) is fill
+    async with asyncio.timeout(30):
+        assert await read_all(fill, *part) == content[slice(*part)]
+    go_on.set()
+    assert await read_and_keep(fill) == content
+    assert publisher.calls[0][2] == content
+    assert len(source.opened) <= 3
+
+
+async def test_a_range_that_a_run_reaches_soon_costs_no_request(manager: FillManager) -> None:
+    content = pattern(PARALLEL_ABOVE)
+    go_on = asyncio.Event()
+    source = FakeSource.of(content, Attempt(hold=go_on, at=2 * MIB))
+    fill = manager.start("domain", lfs(content), source, claim="a")
+    while fill.position < 2 * MIB:
+        await asyncio.sleep(0.001)
+    reading = asyncio.create_task(read_all(fill, 8 * MIB, 8 * MIB + 10))
+    await asyncio.sleep(0.05)
+    go_on.set()
+    assert await reading == content[8 * MIB : 8 * MIB + 10]
+    assert source.opened == [(0, len(content))]
+
+
+async def test_a_run_of_an_upstream_that_ignores_ranges_is_not_cut(manager: FillManager) -> None:
+    content = pattern(PARALLEL_ABOVE)
+    go_on = asyncio.Event()
+    whole = Attempt(whole=True, hold=go_on, at=4 * MIB)
+    source = FakeSource.of(content, Attempt(cut=2 * MIB), whole)
+    fill = manager.start("domain", lfs(content), source, claim="a")
+    while fill.position < 4 * MIB:
+        await asyncio.sleep(0.001)
+    reading = asyncio.create_task(read_all(fill, 50 * MIB, 50 * MIB + 10))
+    await asyncio.sleep(0.1)
+    go_on.set()
+    assert await reading == content[50 * MIB : 50 * MIB + 10]
+    assert len(source.opened) == 2
+
+
 async def test_what_ranges_brought_is_not_fetched_again_by_the_whole(
     manager: FillManager, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
