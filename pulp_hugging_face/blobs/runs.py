@@ -93,6 +93,8 @@ class Runs:
         work, layout = self._work, self._work.layout
         marks, first = work.journal.marks(), work.prefix()
         while (run := absent_run(marks, self._taken(), first, layout.count)) is not None:
+            if not self._has_turn():
+                return True
             begin, end = run
             slot = self._take_slot()
             if slot is None:
@@ -103,6 +105,16 @@ class Runs:
                 return True
             first = begin
         return False
+
+    def _has_turn(self) -> bool:
+        """
+        Tell whether one more run would begin at once.
+
+        Those of one file do not queue behind each other: its rest, which somebody may be reading,
+        would wait for what comes long after it.
+        """
+        waiting = sum(run.is_waiting for run in self._under_way)
+        return not self._under_way or self._source.room() > waiting
 
     @property
     def _limit(self) -> int:

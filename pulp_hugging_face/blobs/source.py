@@ -19,6 +19,10 @@ class Source(Protocol):
         """Return the same for who waits longer for an upstream that is silent."""
         ...
 
+    def room(self) -> float:
+        """Return how many more transfers may begin at once; below zero, how many wait."""
+        ...
+
 
 @dataclass(frozen=True)
 class HubFile:
@@ -40,6 +44,10 @@ class HubFile:
     def patient(self) -> "HubFile":
         """Return the same file for who waits longer."""
         return replace(self, is_patient=True)
+
+    def room(self) -> float:
+        """Return what the remote's `download_concurrency` leaves, infinite without one."""
+        return self.client.room
 
     def __str__(self) -> str:
         # Quoted: a file name may hold line breaks, and this is for log lines.

@@ -27,6 +27,8 @@ BACKOFF = 0.5
 BUSY_PATIENCE = 8.0
 # What a run brings within so many seconds is not worth a request of its own.
 _SOON = 2.0
+# Where the number of transfers is limited and others wait, a run ends after so many seconds.
+TURN = 2.0
 
 
 class RangesIgnored(Exception):
@@ -50,6 +52,8 @@ class Transfer:
         self._stop = work.layout.first_byte(last)
         self._whole_answer = False  # the upstream began at 0 instead of where it was asked to
         self._began = time.monotonic()
+        self._opened: float | None = None  # when the upstream began to answer, at last
+        self._leaving = False
 
     async def run(self) -> None:
         """Fetch it all. Raises HubError when that fails, and OSError from the disk."""
@@ -62,6 +66,7 @@ class Transfer:
                 raise UpstreamInvalid(message, retry_after=5) from None
             self._work.sequential = True
         finally:
+            self._work.leaving -= self._leaving
             self.give_back()
             self._work.kick()
 
@@ -75,11 +80,16 @@ class Transfer:
         pace = (self._position - start) / max(time.monotonic() - self._began, 1.0)
         return self._whole_answer or self._ahead(index) <= max(AHEAD, _SOON * pace)
 
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether the upstream has not begun to answer."""
+        return self._opened is None
+
     def _ahead(self, index: int) -> int:
         return self._work.layout.first_byte(index) - self._position
 
     def shorten(self, index: int) -> None:
-        """Stop before a segment that is not near, and let others fetch what follows."""
+        """Stop before a segment of which nothing came, and let others fetch what follows."""
         self._work.journal.unlock_segments(index, self.last)
         self.last, self._stop = index, self._work.layout.first_byte(index)
 
@@ -136,14 +146,28 @@ class Transfer:
             skip = self._position - stream.start
             if skip and not self._may_skip():
                 raise RangesIgnored
-            self._whole_answer = skip > 0
+            self._whole_answer, self._opened = skip > 0, time.monotonic()
             async for chunk in stream.chunks(CHUNK):
                 data, skip = chunk[skip:], max(0, skip - len(chunk))
                 if data:
                     await self._take(data)
+                    self._give_way()
                 if self._position == self._stop:  # a server that ignores the end goes on
                     return
         raise UpstreamUnavailable("The upstream ended the transfer early.", retry_after=5)
+
+    def _give_way(self) -> None:
+        """End with the segment under way if others wait for their turn; the rest queues again."""
+        assert self._opened is not None
+        layout = self._work.layout
+        index = -(-self._position // layout.segment)
+        if index >= self.last or self._whole_answer or self._work.sequential:
+            return
+        had_its_turn = time.monotonic() - self._opened >= TURN
+        if had_its_turn and not self._leaving and -self._source.room() > self._work.leaving:
+            self._leaving = True
+            self._work.leaving += 1
+            self.shorten(index)
 
     def _may_skip(self) -> bool:
         """Tell whether this is all that is missing, so that starting over is no waste."""

@@ -101,6 +101,7 @@ class Work:
         self.arrived = 0  # bytes fetched by this process
         self.moved = time.monotonic()  # when the last of them came
         self.trouble: Trouble | None = None  # why nothing came since then
+        self.leaving = 0  # transfers that are about to make room for others
         self.kicked = asyncio.Event()
         self._executor, self._syncs = executor, syncs
         self._writing = asyncio.Lock()

@@ -8,7 +8,8 @@ HubError
  │    · NotSupported · RangeNotSatisfiable · ResumeRefused · TooLarge
  └── trouble: nobody can say now
       UpstreamUnavailable · ServerStopping · UpstreamTimeout · UpstreamBusy · GaveWay
-      · UpstreamInvalid · RedirectRefused · LoopDetected · StorageFull · StorageUnavailable · DatabaseUnavailable
+      · UpstreamInvalid · RedirectRefused · LoopDetected · StorageFull · StorageUnavailable
+      · DatabaseUnavailable
 """
 
 

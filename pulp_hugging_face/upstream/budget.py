@@ -264,6 +264,11 @@ class Budget:
             async with self._slots.hold(current().caller):
                 yield
 
+    @property
+    def room(self) -> float:
+        """Return how many more transfers there may be; below zero, how many wait."""
+        return math.inf if self._slots is None else self._slots.room
+
     async def admit(self, path: str, token: str | None, patience: float) -> Permit:
         """
         Wait until a request for a path below the remote's URL may be sent.

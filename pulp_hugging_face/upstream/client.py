@@ -280,6 +280,11 @@ class HubClient:
             if response.status != 200 or response.content_type == "text/html":
                 raise UpstreamInvalid("The upstream's answer is not the Hub's.")
 
+    @property
+    def room(self) -> float:
+        """Return how many more files may be fetched; below zero, how many wait for that."""
+        return self._egress.room
+
     @asynccontextmanager
     async def open_blob(
         self,

@@ -99,6 +99,11 @@ class Egress:
             )
         return self._session
 
+    @property
+    def room(self) -> float:
+        """Return how many more bodies may be fetched; below zero, how many wait for that."""
+        return self._budget.room
+
     async def is_reachable(self, timeout: float) -> bool:
         """Tell whether the upstream (or the proxy to it) takes connections."""
         url = URL(self.config.proxy_url) if self.config.proxy_url else self.config.base

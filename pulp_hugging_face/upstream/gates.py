@@ -31,6 +31,9 @@ class FairQueue:
     def __bool__(self) -> bool:
         return bool(self._by_caller)
 
+    def __len__(self) -> int:
+        return sum(map(len, self._by_caller.values()))
+
     def __iter__(self) -> Iterator[Waiter]:
         return (waiter for line in self._by_caller.values() for waiter in line)
 
@@ -193,6 +196,11 @@ class Slots(Gate):
     def __init__(self, count: int) -> None:
         super().__init__()
         self._free = count
+
+    @property
+    def room(self) -> int:
+        """Return how many more there may be; below zero, how many wait."""
+        return self._free - len(self._queue)
 
     def _due(self, now: float) -> float:
         return -math.inf if self._free > 0 else math.inf

@@ -8,6 +8,7 @@ exactly their bytes.
 
 import asyncio
 import hashlib
+import math
 import os
 import random
 import struct
@@ -34,6 +35,9 @@ class FileSource:
         self._log = os.open(folder / "upstream", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         self._pause = PIECE / rate
         self._chance = chance
+
+    def room(self) -> float:
+        return math.inf
 
     @asynccontextmanager
     async def open(self, start: int, stop: int) -> AsyncIterator[Any]:

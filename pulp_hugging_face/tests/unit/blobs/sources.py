@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import math
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -100,6 +101,9 @@ class FakeSource:
     def patient(self) -> "FakeSource":
         self.waited += 1
         return self
+
+    def room(self) -> float:
+        return math.inf
 
     @classmethod
     def of(cls, content: bytes, *attempts: Attempt) -> "FakeSource":

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import math
 import resource
 import tracemalloc
 from collections.abc import AsyncIterator
@@ -522,6 +523,9 @@ class Endless:
         for _ in range(size // CHUNK):
             digest.update(self.block)
         self.blob = BlobId(digest.hexdigest(), size)
+
+    def room(self) -> float:
+        return math.inf
 
     @asynccontextmanager
     async def open(self, start: int, stop: int) -> AsyncIterator[Any]:
