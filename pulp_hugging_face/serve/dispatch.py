@@ -15,6 +15,7 @@ from pulp_hugging_face.hub.errors import (
     RepoMoved,
     RepoNotFound,
     RevisionNotFound,
+    Trouble,
     database_unavailable,
 )
 from pulp_hugging_face.hub.loops import CDN_LOOP
@@ -121,7 +122,8 @@ def _no_such_name(error: InvalidName) -> HubError:
 
 def _level(error: HubError) -> int:
     """A missing file is everyday (clients probe for optional ones), trouble is news."""
-    return logging.INFO if error.status >= 500 else logging.DEBUG
+    news = error.status >= 500 or isinstance(error, Trouble)
+    return logging.INFO if news else logging.DEBUG
 
 
 async def _handle(

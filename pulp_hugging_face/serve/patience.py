@@ -28,8 +28,9 @@ PAUSE = 1.0
 _LAST = 2.0
 # The least that `Retry-After` says.
 SOON = 2
-# 0.36 is the other way round: it tries a body again on 5xx, and gives it up on a 429.
-_OLD_CLIENTS = "hf_hub/0."
+# 0.36 is the other way round: it tries a body again on 5xx, and gives it up on a 429. So does a cache
+# like this one behind this one: after a 429 it would ask for no file at all for a while.
+_RETRY_5XX = ("hf_hub/0.", "pulp_hugging_face")
 
 
 class Late(UpstreamTimeout):
@@ -62,7 +63,7 @@ def told_to_readers(request: web.Request) -> Iterator[None]:
         yield
     except (UpstreamUnavailable, UpstreamTimeout) as error:
         agent = request.headers.get("User-Agent", "")
-        if request.method == "HEAD" or _OLD_CLIENTS in agent:
+        if request.method == "HEAD" or any(name in agent for name in _RETRY_5XX):
             raise
         wait = max(error.retry_after or 0, SOON)
         told = type(error)(error.message, status=429, commit=error.commit, retry_after=wait)

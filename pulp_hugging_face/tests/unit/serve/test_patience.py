@@ -8,6 +8,7 @@ import pytest
 from pulp_hugging_face.serve import patience
 from pulp_hugging_face.store.flights import PATIENCE
 from pulp_hugging_face.tests.hub import FixtureHub, Generated, repo
+from pulp_hugging_face.upstream.egress import USER_AGENT
 
 from .conftest import Client, Serving
 from .test_files import at, get
@@ -95,7 +96,7 @@ async def test_what_the_upstream_says_of_later_is_handed_on_at_once(
     assert len(hub.log(kind="cdn_get")) == 1
 
 
-async def test_older_clients_and_heads_get_the_5xx_that_they_try_again(
+async def test_older_clients_caches_and_heads_get_the_5xx_that_they_try_again(
     serving: Serving, hub: FixtureHub, hurry: None
 ) -> None:
     client = await serving(max_retries=0)
@@ -104,7 +105,9 @@ async def test_older_clients_and_heads_get_the_5xx_that_they_try_again(
     where, unknown = at("w.bin", repo_id=repo_id), at("x", repo_id="org/never-asked-for")
     old = {"User_Agent": "transformers/4.40.0; hf_hub/0.36.0; python/3.11"}
     new = {"User_Agent": "unknown/None; hf_hub/1.0.1; python/3.11"}
+    cache = {"User_Agent": USER_AGENT}
     assert (await get(client, where, **old))[0] == 502
+    assert (await get(client, where, **cache))[0] == 502
     assert (await get(client, where, **new))[0] == 429
     assert (await get(client, unknown, "HEAD", **new))[0] == 502
     assert (await get(client, unknown, "GET", **new))[0] == 429
