@@ -23,13 +23,14 @@ from pulp_hugging_face.store.views import Caller
 
 T = TypeVar("T")
 
-# Between two attempts of one request, and what the last one needs.
+# Between two attempts of one request, and how long after its begin there is another one. A fill has
+# tried again for some seconds already; longer, and a client that retries would wait for minutes.
 PAUSE = 1.0
-_LAST = 2.0
+HOLD = 3.0
 # The least that `Retry-After` says.
 SOON = 2
-# 0.36 is the other way round: it tries a body again on 5xx, and gives it up on a 429. So does a cache
-# like this one behind this one: after a 429 it would ask for no file at all for a while.
+# 0.36 is the other way round: it tries a body again on 5xx, and gives it up on a 429. So does a
+# cache like this one behind this one: after a 429 it would ask for no file at all for a while.
 _RETRY_5XX = ("hf_hub/0.", "pulp_hugging_face")
 
 
@@ -51,7 +52,7 @@ async def hold_on(caller: Caller, error: Trouble) -> None:
     passes = isinstance(error, UpstreamUnavailable | UpstreamTimeout)
     if not passes or isinstance(error, ServerStopping) or (error.retry_after or 0) > PATIENCE:
         raise error
-    if caller.patience(PAUSE + _LAST) < PAUSE + _LAST:
+    if caller.patience(PATIENCE) < PATIENCE - HOLD:
         raise error
     await asyncio.sleep(PAUSE)
 

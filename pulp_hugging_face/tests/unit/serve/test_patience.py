@@ -23,7 +23,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clients give up soon, and are held only for moments."""
     monkeypatch.setattr("pulp_hugging_face.serve.dispatch.PATIENCE", 2.0)
     monkeypatch.setattr(patience, "PAUSE", 0.05)
-    monkeypatch.setattr(patience, "_LAST", 0.5)
+    monkeypatch.setattr(patience, "HOLD", PATIENCE - 1.5)
 
 
 async def cold(hub: FixtureHub, client: Client, size: int = 300_000) -> str:
