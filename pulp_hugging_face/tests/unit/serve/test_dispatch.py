@@ -18,6 +18,7 @@ from pulp_hugging_face.hub.errors import (
     RepoMoved,
     StorageFull,
     UpstreamBusy,
+    UpstreamInvalid,
     UpstreamTimeout,
 )
 from pulp_hugging_face.serve.dispatch import caller_of, serve
@@ -69,7 +70,8 @@ async def answer(error: BaseException, target: str = "/org/repo/resolve/main/x")
     [
         (EntryNotFound("No.", commit=SHA), 404, "EntryNotFound"),
         (GatedRepo("Ask.", status=401), 401, "GatedRepo"),
-        (UpstreamTimeout("Slow."), 504, "UpstreamTimeout"),
+        (UpstreamTimeout("Slow."), 429, "UpstreamTimeout"),  # about a body: see test_patience.py
+        (UpstreamInvalid("Broken."), 502, "UpstreamInvalid"),
         (UpstreamBusy("Slow down.", retry_after=5), 429, "UpstreamBusy"),
         (StorageFull("Full."), 507, "InsufficientStorage"),
         (psycopg.OperationalError("password=secret"), 503, "DatabaseUnavailable"),

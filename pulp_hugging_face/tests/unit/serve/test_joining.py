@@ -190,7 +190,7 @@ async def test_a_remote_that_never_had_a_right_serves_no_gated_file_while_the_hu
     client = await library.serve(library.view(changed))
     closed.stop()
     status, _, body = await get(client, FILE)
-    assert status >= 500 and SECRET not in body
+    assert status in (429, 502) and SECRET not in body
 
 
 async def test_a_gated_commit_joins_once_the_remote_has_opened_a_file(
