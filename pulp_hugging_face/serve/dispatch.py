@@ -71,9 +71,24 @@ async def serve(
         return refusal(error)
     asker = asker_of(caller, request)
     with store.tallies.handling(view, below(request), asker) as handling:
-        response = await _answer(store, view, caller, request)
+        try:
+            response = await _answer(store, view, caller, request)
+        except ConnectionError as error:
+            log.debug("%s %s: the client is gone: %s", request.method, request.path, error)
+            return _gone(request)
         handling.answered(request.method, response.status)
     return response
+
+
+def _gone(request: web.Request) -> web.Response:
+    """
+    Return what nobody gets any more: aiohttp would take an exception for an error of ours.
+
+    499 is nginx's word for it in access logs.
+    """
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=499, reason="Client Closed Request")
 
 
 async def _answer(

@@ -8,7 +8,8 @@ wanted, so that a commit which changes three directories costs three listings.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -156,13 +157,42 @@ class Trees:
                 if known is not None:
                     return known
                 listing = self.list_missing(domain, commit, missing, client)
-            try:
-                await asyncio.wait_for(listing, caller.patience(LISTING_PATIENCE))
-            except UpstreamBusy:
-                raise  # another question would make it worse
-            except (TimeoutError, Trouble):
-                return await self._ask_single(commit, path, client, caller)
+            alone = await self._list_or_ask(listing, commit, path, client, caller)
+            if alone is not None:
+                return alone
         raise UpstreamInvalid("The upstream's listings lead nowhere.")
+
+    async def _list_or_ask(
+        self,
+        listing: Coroutine[Any, Any, None],
+        commit: HeldCommit,
+        path: str,
+        client: HubClient | None,
+        caller: Caller,
+    ) -> Entry | None:
+        """
+        Wait for a listing, or after a while also for an answer about the one path; whichever comes.
+
+        Both go on behind. Raises HubError when neither comes.
+        """
+        listed = asyncio.ensure_future(listing)
+        done, _ = await _first(listed, seconds=caller.patience(LISTING_PATIENCE))
+        if done and not isinstance(listed.exception(), Trouble):
+            return listed.result()
+        if done and isinstance(listed.exception(), UpstreamBusy):
+            listed.result()  # another question would make it worse
+        asked = asyncio.ensure_future(self._ask_single(commit, path, client, caller))
+        try:
+            if not done:
+                await _first(listed, asked)
+                if asked.done() and isinstance(asked.exception(), Trouble):
+                    await _first(listed, seconds=caller.patience(SINGLE_PATIENCE))
+                if listed.done() and not listed.exception():
+                    return None
+            return await asked
+        finally:
+            listed.cancel()
+            asked.cancel()
 
     async def _ask_single(
         self, commit: HeldCommit, path: str, client: HubClient | None, caller: Caller
@@ -235,6 +265,18 @@ class Trees:
             await self._database.call(save_directories, domain, {key: children})
         else:
             await self._database.call(save_root, domain, commit.pk, children)
+
+
+async def _first(
+    *tasks: "asyncio.Future[Any]", seconds: float | None = None
+) -> tuple[set["asyncio.Future[Any]"], set["asyncio.Future[Any]"]]:
+    """Wait until one of them is done; all are given up by who is given up himself."""
+    try:
+        return await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError:
+        for task in tasks:
+            task.cancel()
+        raise
 
 
 async def _or_not_listed(entries: AsyncIterator[Entry], path: str) -> AsyncIterator[Entry]:

@@ -79,6 +79,12 @@ def _merged(known: Window, told: Window) -> Window:
     )
 
 
+def _differ(known: Window, told: Window) -> bool:
+    """Tell whether a later answer is about another limit: what was left of that says nothing."""
+    policies = known.length and told.length
+    return bool(policies) and known.quota != told.quota and told.began_at >= known.began_at
+
+
 class Lane(Gate):
     """One bucket of one token, as the upstream counts it."""
 
@@ -146,8 +152,10 @@ class Lane(Gate):
             quota=limit.quota or limit.left,
             length=limit.window,
         )
-        new = known is None or sent_at + limit.seconds >= known.ends_at
-        self._window = told if new or known is None else _merged(known, told)
+        if known is None or sent_at + limit.seconds >= known.ends_at or _differ(known, told):
+            self._window = told
+        else:
+            self._window = _merged(known, told)
         self._pump()
 
     def untold(self, sent_at: float) -> None:

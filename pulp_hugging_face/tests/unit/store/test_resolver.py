@@ -21,7 +21,7 @@ from pulp_hugging_face.hub.errors import (
     UpstreamUnavailable,
 )
 from pulp_hugging_face.hub.names import RepoId, RepoType
-from pulp_hugging_face.store import known, moves
+from pulp_hugging_face.store import known, moves, trees
 from pulp_hugging_face.store.service import Store
 from pulp_hugging_face.store.views import Caller, View
 from pulp_hugging_face.tests.hub import (
@@ -327,6 +327,26 @@ async def test_a_file_is_asked_for_alone_where_listings_fail(
     fresh.fault(kind="api_tree", mode="status", status=500)
     found = await store.file(view, ANYONE, await ask(store, view), "config.json")
     assert found.entry.size == 3
+
+
+@pytest.mark.parametrize("comes", ["api_tree", "paths_info"])
+async def test_a_slow_listing_and_the_question_about_one_file_race(
+    store: Store,
+    view: View,
+    fresh: FixtureHub,
+    monkeypatch: pytest.MonkeyPatch,
+    comes: str,
+) -> None:
+    """A Hub that takes seconds for each answer must not be asked one thing after the other."""
+    monkeypatch.setattr(trees, "LISTING_PATIENCE", 0.1)
+    found = await ask(store, view)
+    holds = {kind: fresh.fault("hold", kind=kind) for kind in ("api_tree", "paths_info")}
+    wanted = asyncio.create_task(store.file(view, ANYONE, found, "config.json"))
+    for kind in holds:
+        await asyncio.to_thread(fresh.wait_for_request, kind)
+    fresh.clear_faults(holds[comes])
+    async with asyncio.timeout(30):
+        assert (await wanted).entry.size == 3
 
 
 # Refusals.

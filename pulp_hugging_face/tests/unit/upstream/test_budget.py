@@ -423,3 +423,16 @@ async def test_tokens_are_not_kept_in_clear_or_for_ever() -> None:
         await asyncio.sleep(1)
     assert len(budget._lanes) <= module._LANES
     assert "hf_secret" not in repr(vars(budget))
+
+
+@virtual
+async def test_what_is_left_of_another_limit_says_nothing_of_this_one() -> None:
+    """A 429 may be by another policy than the answers before and after it."""
+    budget = Budget("remote")
+    await ask(budget, limit(99_990, 300, quota=100_000))
+    await ask(budget, limit(0, 1, quota=500) | {"Retry-After": "1"}, 429)
+    await ask(budget, limit(499, 300, quota=500))
+    await ask(budget, limit(99_980, 299, quota=100_000))
+    with giving_way():
+        began = now()
+        assert await ask(budget, limit(99_979, 299, quota=100_000)) == began
