@@ -142,6 +142,9 @@ class Runs:
     def _start(self, first: int, last: int, slot: int | None = None, exactly: bool = False) -> bool:
         """Lock and fetch what is free of some segments; tell whether there is any."""
         journal = self._work.journal
+        # Up to the next run of our own: to the kernel its locks are ours as well, and they would be
+        # given back with these.
+        last = min([last, *(run.first for run in self._under_way if run.first > first)])
         got = journal.lock_segments(first, last)
         if got is None:
             return False

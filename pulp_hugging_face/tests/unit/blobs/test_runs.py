@@ -276,3 +276,27 @@ async def test_waiting_for_another_process_leaves_the_loop_to_others(
     other.store(40 * MIB, LARGE[40 * MIB : 41 * MIB], 40, 41)
     assert await reading == LARGE[slice(*part)] and source.opened == []
     other.close()
+
+
+async def test_runs_of_one_process_do_not_give_back_each_others_segments(
+    manager: FillManager, folder: Path
+) -> None:
+    """To the kernel their locks are one holder's: another process would fetch the same."""
+    other = PartialFile(folder / "domain", BLOB)
+    other.journal.set(Flag.KEEP)
+    assert other.journal.lock_segments(42, 43)
+    go_on = asyncio.Event()
+    source = FakeSource.of(LARGE, Attempt(hold=go_on, at=0))
+    fill = manager.start("domain", BLOB, source, claim="a", part=(44 * MIB, 46 * MIB))
+    last = asyncio.create_task(read_all(fill, 44 * MIB, 46 * MIB))
+    while not source.opened:
+        await asyncio.sleep(0.001)
+    first = asyncio.create_task(read_all(fill, 42 * MIB, 46 * MIB))
+    for _ in range(20):
+        await asyncio.sleep(0.005)
+        assert other.journal.lock_segments(44, 46) is None
+    other.store(42 * MIB, LARGE[42 * MIB : 43 * MIB], 42, 43)
+    go_on.set()
+    assert await last == LARGE[44 * MIB : 46 * MIB]
+    assert await first == LARGE[42 * MIB : 46 * MIB]
+    other.close()
