@@ -84,7 +84,7 @@ def test_who_is_refused_comes_back_by_itself(hub, cache, new_machine):
 
 
 def test_one_who_asks_a_lot_does_not_hold_up_another(hub, new_cache):
-    cache, files = new_cache(token_mode="shared"), many_files(44)
+    cache, files = new_cache(token_mode="shared"), many_files(52)
     repo_id = fresh_repo(hub, files)
     assert cache.head(f"/{repo_id}/resolve/main/f000.bin").status == 200
     hub.rate_limits(resolvers=(10, 4))
