@@ -21,6 +21,8 @@ from .journal import SUFFIX as JOURNAL
 from .journal import Flag, Journal, Lock, State
 from .segments import Layout
 
+# What st_blocks counts in, whatever the file system.
+BLOCK = 512
 SUFFIX = ".part"
 
 
@@ -244,7 +246,7 @@ class PartialFile:
         with suppress(OSError), self._in_use() as fd:
             status = os.fstat(fd)
             if not nameless or status.st_nlink == 0:
-                return status.st_blocks * 512
+                return status.st_blocks * BLOCK
         return 0
 
     def sync(self, done: int) -> None:

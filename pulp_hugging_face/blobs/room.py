@@ -17,7 +17,7 @@ from pulp_hugging_face.hub.errors import StorageFull
 
 from .journal import SUFFIX as JOURNAL
 from .journal import peek
-from .partial import SUFFIX, PartialFile, locked
+from .partial import BLOCK, SUFFIX, PartialFile, locked
 
 T = TypeVar("T")
 
@@ -30,7 +30,6 @@ RESERVE = 64 * 1024 * 1024
 _SMALL = 4 * 1024 * 1024
 _TRUST = 1.0
 _SHARE = 16
-_BLOCK = 512  # of st_blocks, whatever the file system's are
 
 
 @dataclass(frozen=True)
@@ -243,7 +242,7 @@ def _look(part: Path) -> Leftover:
 
 def _allocated(path: Path) -> int:
     try:
-        return path.stat().st_blocks * _BLOCK
+        return path.stat().st_blocks * BLOCK
     except FileNotFoundError:
         return 0
 

@@ -45,7 +45,8 @@ _OWN = {"id", "sha", "siblings", "xetEnabled"}
 
 def _flag(request: web.Request, name: str) -> bool:
     """Return a boolean parameter; 0.x clients write "True", later ones "true"."""
-    return any(_is_true(value) for value in _list(request, name)[:1])
+    values = _list(request, name)
+    return bool(values) and _is_true(values[0])
 
 
 def _is_true(text: str) -> bool:

@@ -105,8 +105,7 @@ class Inquiries:
                 )
         except Trouble as error:
             # Also that it took too long; then the question itself still goes on.
-            if not isinstance(error, GaveWay):
-                self._weather.bad(inquiry.remote, inquiry.subject, error)
+            self.trouble(inquiry.remote, inquiry.subject, error)
             if not older:
                 raise _with_a_hint(error) from error
             log.info("%s Serving what is known of %s", error.message, inquiry.subject)
@@ -121,7 +120,7 @@ class Inquiries:
                 self._flights.start(inquiry.key, lambda: self._watched(inquiry))
 
     def trouble(self, remote: RemoteConfig, subject: Subject, error: Trouble) -> None:
-        """Note trouble that somebody else has met."""
+        """Note trouble; that a question gave way to others is none."""
         if not isinstance(error, GaveWay):
             self._weather.bad(remote, subject, error)
 
@@ -131,10 +130,8 @@ class Inquiries:
         except DefiniteRefusal:
             self._weather.good(inquiry.remote, inquiry.subject)
             raise
-        except GaveWay:
-            raise
         except Trouble as error:
-            self._weather.bad(inquiry.remote, inquiry.subject, error)
+            self.trouble(inquiry.remote, inquiry.subject, error)
             raise
         self._weather.good(inquiry.remote, inquiry.subject)
         return answer

@@ -165,17 +165,17 @@ class Publisher:
 
     async def _write(self, domain: Hashable, rows: list[Row]) -> None:
         """Write down what is in its place; that is not given up while the database is away."""
-        for pause in _PAUSES if rows else ():
+        if not rows:
+            return
+        for pause in (*_PAUSES, None):
             try:
                 await self._database.call(self._write_down, rows, domain=str(domain))
                 return
             except (InterfaceError, OperationalError) as error:
-                if self._stopping.is_set():
+                if pause is None or self._stopping.is_set():
                     raise
                 log.warning("Stored, but not written down yet: %s", type(error).__name__)
             await asyncio.sleep(pause)
-        if rows:
-            await self._database.call(self._write_down, rows, domain=str(domain))
 
     async def _run(self, function: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)

@@ -197,7 +197,8 @@ def _repository(target: Target) -> HuggingFaceRepository | None:
     remote = HuggingFaceRemote.objects.filter(pk=target.remote.pk).first()
     if remote is None:
         return None
-    if target.repository is not None and _is_as_asked(remote, target.remote):
+    # It must still have the address and token that opened what is to join.
+    if target.repository is not None and target.remote.describes(remote):
         return HuggingFaceRepository.objects.filter(pk=target.repository).first()
     repository, _ = HuggingFaceRepository.objects.get_or_create(
         name=cache_repository_name(remote),
@@ -205,12 +206,6 @@ def _repository(target: Target) -> HuggingFaceRepository | None:
         defaults={"user_hidden": True, "retain_repo_versions": 1},
     )
     return repository
-
-
-def _is_as_asked(remote: HuggingFaceRemote, asked: RemoteView) -> bool:
-    """Tell whether a remote still has the address and token that opened what is to join."""
-    now = (remote.url, remote.hf_token, remote.effective_token_mode)
-    return now == (asked.config.url, asked.config.token, asked.token_mode)
 
 
 def _units(remote: UUID, pulled: Pulled) -> list[UUID]:

@@ -40,8 +40,7 @@ def _is_current(remote: RemoteView) -> bool:
     """
     rows = HuggingFaceRemote.objects.select_for_update(no_key=True, of=("self",))
     row = rows.filter(pk=remote.pk).only("url", "hf_token", "token_mode").first()
-    asked = (remote.config.url, remote.config.token, remote.token_mode)
-    return row is not None and (row.url, row.hf_token, row.effective_token_mode) == asked
+    return row is not None and remote.describes(row)
 
 
 @contextmanager

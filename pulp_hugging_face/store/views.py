@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.core.files.storage import Storage
 
+from pulp_hugging_face.app.models import HuggingFaceRemote
 from pulp_hugging_face.upstream.config import RemoteConfig
 
 # Seconds that even the last step of a late answer may take.
@@ -22,6 +23,11 @@ class RemoteView:
     policy: str
     token_mode: str
     metadata_ttl: int
+
+    def describes(self, row: HuggingFaceRemote) -> bool:
+        """Tell whether a remote still has the address, token and mode of this view."""
+        asked = (self.config.url, self.config.token, self.token_mode)
+        return (row.url, row.hf_token, row.effective_token_mode) == asked
 
     @property
     def keeps(self) -> bool:

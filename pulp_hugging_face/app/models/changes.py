@@ -20,19 +20,21 @@ KNOWN = "known"
 
 def notify(*_args: Any, **_kwargs: Any) -> None:
     """Send the notification (a Django signal receiver)."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"NOTIFY {CHANNEL}")
+    _notify("")
 
 
 def _commit_deleted(**_kwargs: Any) -> None:
-    with connection.cursor() as cursor:  # equal notifications of a transaction become one
-        cursor.execute(f"NOTIFY {CHANNEL}, '{COMMITS}'")
+    _notify(COMMITS)
 
 
 def notify_known() -> None:
     """Tell that what is known of an upstream has changed."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"NOTIFY {CHANNEL}, '{KNOWN}'")
+    _notify(KNOWN)
+
+
+def _notify(payload: str) -> None:
+    with connection.cursor() as cursor:  # equal notifications of a transaction become one
+        cursor.execute(f"NOTIFY {CHANNEL}, '{payload}'")
 
 
 def _guard_changed(sender: type, **kwargs: Any) -> None:

@@ -52,6 +52,17 @@ def limited(
     return source
 
 
+async def read_small_while_it_waits(
+    manager: FillManager, large: LimitedSource, small: LimitedSource, go_on: asyncio.Event
+) -> None:
+    """Let the large file go on once the small one waits for a slot, and read the small one."""
+    other = asyncio.create_task(read_all(manager.start("domain", lfs(SMALL), small, claim="b")))
+    while large.room() >= 0:
+        await asyncio.sleep(0.001)
+    go_on.set()
+    assert await other == SMALL
+
+
 @pytest.mark.parametrize("turn", [0, 3600])
 async def test_a_run_ends_early_when_others_wait_and_has_had_its_turn(
     manager: FillManager, publisher: Publisher, monkeypatch: pytest.MonkeyPatch, turn: float
@@ -63,11 +74,7 @@ async def test_a_run_ends_early_when_others_wait_and_has_had_its_turn(
     filling = manager.start("domain", lfs(LARGE), large, claim="a")
     while filling.position < 2 * MIB:
         await asyncio.sleep(0.001)
-    other = asyncio.create_task(read_all(manager.start("domain", lfs(SMALL), small, claim="b")))
-    while large.room() >= 0:
-        await asyncio.sleep(0.001)
-    go_on.set()
-    assert await other == SMALL
+    await read_small_while_it_waits(manager, large, small, go_on)
     assert await read_all(filling) == LARGE
     first_of_small = large.log.index(small.name)
     assert first_of_small == 1
@@ -95,11 +102,7 @@ async def test_only_as_many_runs_end_early_as_others_wait(
     filling = manager.start("domain", lfs(LARGE), large, claim="a")
     while len(large.opened) < 3:
         await asyncio.sleep(0.001)
-    other = asyncio.create_task(read_all(manager.start("domain", lfs(SMALL), small, claim="b")))
-    while large.room() >= 0:
-        await asyncio.sleep(0.001)
-    go_on.set()
-    assert await other == SMALL
+    await read_small_while_it_waits(manager, large, small, go_on)
     assert large.log.index(small.name) == 3
     await filling.complete()
     # Its rest, and what follows if it was the last one.
